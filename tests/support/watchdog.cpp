@@ -35,6 +35,7 @@ public:
     void arm(std::string name) {
         const std::lock_guard held(mutex_);
         name_ = std::move(name);
+        seconds_ = test_timeout_seconds();
         deadline_ = Clock::now() + std::chrono::seconds(seconds_);
         armed_ = true;
         changed_.notify_one();
@@ -62,11 +63,11 @@ private:
         }
     }
 
-    const int seconds_ = test_timeout_seconds();
     std::mutex mutex_;
     std::condition_variable changed_;
     std::string name_;
     Clock::time_point deadline_;
+    int seconds_ = 0;
     bool armed_ = false;
     std::thread thread_;  // last: starts when the rest is there
 };
@@ -82,9 +83,10 @@ Watchdog& watchdog() {
 HangDump set_hang_dump(HangDump dump) noexcept { return hang_dump.exchange(dump); }
 
 int test_timeout_seconds() {
-    const char* text = std::getenv("HEDDLE_TEST_TIMEOUT");
-    const int seconds = text == nullptr ? 0 : std::atoi(text);
-    return seconds > 0 ? seconds : 60;
+    const char* text =
+        std::getenv("HEDDLE_TEST_TIMEOUT");  // NOLINT(concurrency-mt-unsafe): nobody sets it meanwhile
+    const long seconds = text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+    return seconds > 0 ? static_cast<int>(seconds) : 60;
 }
 
 void arm_watchdog(std::string name) { watchdog().arm(std::move(name)); }
