@@ -241,6 +241,12 @@ def check_tree(root):
                      if not allowed(lines, number, rule)]
     findings += check_handshakes(guarded)
 
+    readme, hello = root / "README.md", root / "examples/hello.cpp"
+    if hello.exists():
+        shown = re.search(r"```cpp\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
+        if shown is None or shown.group(1) != hello.read_text(encoding="utf-8"):
+            findings.append(Finding("README.md", 1, "readme", "its program is not examples/hello.cpp any more"))
+
     lists = root / "lib/CMakeLists.txt"
     if lists.exists():
         listed = set(re.findall(r"^\s*([\w/]+\.cpp)\b", lists.read_text(encoding="utf-8"), re.MULTILINE))
@@ -284,7 +290,8 @@ PLANTED = [
     ("tests/api/f_test.cpp", "#include <heddle/heddle.hpp>\nint big = 1'000; char c = 'x';", None),
     ("tests/api/g_test.cpp", "TEST(A, DIS" "ABLED_b) {}", "skipped-test"),
     ("bench/micro/a.cpp", "#include <tbb/task_group.h>", None),
-    ("README.md", "a TO" "DO for later", "unfinished"),
+    ("README.md", "a TO" "DO for later\n```cpp\nint main() { return 1; }\n```", "unfinished"),
+    ("examples/hello.cpp", "int main() {}", None),
     ("docs/a.md", "as ../sha" "red/x says", "internal-page"),
 ]
 
@@ -302,12 +309,12 @@ def self_test():
         found = collections.defaultdict(set)
         for finding in check_tree(root)[0]:
             found[finding.path].add(finding.rule)
-        for path, _, rule in [*PLANTED, ("lib/base/a.cpp", "", "unlisted")]:
+        for path, _, rule in [*PLANTED, ("lib/base/a.cpp", "", "unlisted"), ("README.md", "", "readme")]:
             ok = rule in found[path] if rule else not found[path]
             if not ok:
                 failures += 1
                 print(f"{path}: expected {rule or 'nothing'}, found {', '.join(sorted(found[path])) or 'nothing'}")
-    print(f"shape self-test: {len(PLANTED) + 1} snippets, {failures} failed")
+    print(f"shape self-test: {len(PLANTED) + 2} faults, {failures} failed")
     return failures != 0
 
 
