@@ -31,5 +31,7 @@ if(WAY STREQUAL "installed")
     OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
   separate_arguments(flags UNIX_COMMAND "${flags}")
   run("${COMPILER}" "${consumer}/main.cpp" ${flags} -o "${WORK_DIR}/by_pkg_config")
+  cmake_path(GET pc_dir PARENT_PATH library_dir)
+  set(ENV{LD_LIBRARY_PATH} "${library_dir}")   # for a shared build; pkg-config sets no run path
   run("${WORK_DIR}/by_pkg_config")
 endif()
