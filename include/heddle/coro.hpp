@@ -1,0 +1,102 @@
+#pragma once
+
+#include <heddle/detail/task/promise.hpp>
+#include <heddle/error.hpp>
+
+#include <coroutine>
+#include <utility>
+
+namespace heddle {
+
+namespace detail {
+template <class T>
+class CoroAwaiter;
+struct CoroAccess;
+[[noreturn]] void throw_coro_reused();
+}  // namespace detail
+
+/// What an `async def` gives: a coroutine that starts when it is awaited and runs in the awaiter's task.
+///
+/// Move-only, awaited once. T may be void, move-only, or a reference. Destroying one that was never awaited
+/// frees its frame without running it. Not thread-safe: one owner at a time.
+/// Cost: one frame from the worker's pool; awaiting it is two jumps, no atomic operation.
+/// Beware: a coroutine keeps references to what its parameters refer to; a lambda's captures live in the
+/// lambda, which must outlive the coroutine.
+template <class T = void>
+class [[nodiscard("a coroutine does nothing until it is co_awaited or made a task")]] Coro {
+public:
+    using promise_type = detail::Promise<T>;
+    using value_type = T;
+
+    Coro() noexcept = default;
+    // NOLINTNEXTLINE(google-explicit-constructor): what get_return_object() converts to
+    Coro(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
+    Coro(Coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+    Coro& operator=(Coro&& other) noexcept {
+        if (this != &other) {
+            reset();
+            frame_ = std::exchange(other.frame_, nullptr);
+        }
+        return *this;
+    }
+    Coro(const Coro&) = delete;
+    Coro& operator=(const Coro&) = delete;
+    ~Coro() { reset(); }
+
+    /// Runs the coroutine in the awaiting task and gives its result. If cancelled: the request is delivered
+    /// at whatever the coroutine itself waits for. Throws what the coroutine throws; std::runtime_error if it
+    /// was awaited before.
+    detail::CoroAwaiter<T> operator co_await() {
+        if (!frame_ || frame_.promise().link != 0 || frame_.done()) {
+            detail::throw_coro_reused();
+        }
+        return detail::CoroAwaiter<T>(frame_);
+    }
+
+private:
+    friend struct detail::CoroAccess;
+    void reset() noexcept {
+        if (frame_) {
+            std::exchange(frame_, nullptr).destroy();
+        }
+    }
+
+    std::coroutine_handle<promise_type> frame_;
+};
+
+namespace detail {
+
+template <class T>
+class CoroAwaiter {
+public:
+    explicit CoroAwaiter(std::coroutine_handle<Promise<T>> callee) noexcept : callee_(callee) {}
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
+        callee_.promise().link = reinterpret_cast<std::uintptr_t>(caller.address());
+        return transfer(callee_);
+    }
+    T await_resume() { return unwrap<T>(callee_.promise().completion.take()); }
+
+private:
+    std::coroutine_handle<Promise<T>> callee_;
+};
+
+/// The library's way into a Coro.
+struct CoroAccess {
+    template <class T>
+    static std::coroutine_handle<Promise<T>> frame(const Coro<T>& coro) noexcept {
+        return coro.frame_;
+    }
+    /// Takes the frame away; checks that it can still be started.
+    template <class T>
+    static std::coroutine_handle<Promise<T>> take(Coro<T>& coro) {
+        if (!coro.frame_ || coro.frame_.promise().link != 0 || coro.frame_.done()) {
+            throw_coro_reused();
+        }
+        return std::exchange(coro.frame_, nullptr);
+    }
+};
+
+}  // namespace detail
+
+}  // namespace heddle

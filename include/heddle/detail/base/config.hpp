@@ -1,0 +1,55 @@
+#pragma once
+
+// The only header that looks at compilers. Everything else uses the names defined here.
+
+#if defined(__GNUC__) && !defined(__clang__)
+#define HEDDLE_GCC 1
+#if __GNUC__ < 12
+#error "heddle needs GCC 12 or newer, or Clang 19 or newer"
+#endif
+#if __GNUC__ == 12 && __GNUC_MINOR__ < 3 && !defined(HEDDLE_NO_GCC12_WARNING)
+// A pragma and not #warning, which -Wpedantic -Werror would turn into an error for users.
+#pragma GCC warning "GCC 12.1 and 12.2 miscompile `if (co_await x)` and closures inside a co_await expression: see docs/compilers.md (silence with -DHEDDLE_NO_GCC12_WARNING)"
+#endif
+#else
+#define HEDDLE_GCC 0
+#endif
+
+#define HEDDLE_NOINLINE __attribute__((noinline))
+#define HEDDLE_COLD __attribute__((noinline, cold))
+#define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
+#define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
+#define HEDDLE_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)
+
+// GCC (every version tried) and clang before 19 may keep locals of an inlined await_suspend in the
+// coroutine frame, which another thread may already have resumed or freed.
+#if HEDDLE_GCC || (defined(__clang_major__) && __clang_major__ < 19)
+#define HEDDLE_SUSPEND HEDDLE_NOINLINE
+#else
+#define HEDDLE_SUSPEND
+#endif
+
+// Symmetric transfer is a real tail call with clang in every mode, with GCC only when optimising and
+// without sanitizers. Where it is not, chains of transfers are cut every so often (see transfer.hpp).
+#if HEDDLE_GCC
+#define HEDDLE_BOUND_TRANSFERS 1
+#else
+#define HEDDLE_BOUND_TRANSFERS 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEDDLE_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HEDDLE_SANITIZED 1
+#endif
+#endif
+#ifndef HEDDLE_SANITIZED
+#define HEDDLE_SANITIZED 0
+#endif
+
+// Built with HEDDLE_FORCE_SUSPEND=1 every await_ready() of the library that would succeed at once first
+// goes through the ready queue: miscompilations that hide on the ready path then show.
+#ifndef HEDDLE_FORCE_SUSPEND
+#define HEDDLE_FORCE_SUSPEND 0
+#endif

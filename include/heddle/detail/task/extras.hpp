@@ -1,0 +1,39 @@
+#pragma once
+
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/task/worker_context.hpp>
+#include <heddle/event.hpp>
+
+#include <memory>
+#include <string>
+
+namespace heddle::detail {
+
+struct ScopeTimer;
+struct ContextNode;
+
+/// One add_done_callback registration; runs on a worker, after the end.
+struct DoneCallback {
+    virtual ~DoneCallback() = default;
+    virtual void run(TaskControl& done) = 0;
+    DoneCallback* next = nullptr;
+};
+
+/// What only some tasks need, made on first use.
+struct TaskExtras {
+    EventWord joined;                        // joiners beyond the first
+    Atomic<DoneCallback*> callbacks{nullptr};  // newest first; closed when the task is done
+    Atomic<std::string*> cancel_message{nullptr};
+    std::string name;                        // under name_lock
+    Atomic<std::uint32_t> name_lock{0};
+    ScopeTimer* scopes = nullptr;          // owner only: innermost open timeout scope
+    std::shared_ptr<const ContextNode> context;  // owner only after the start
+};
+
+[[nodiscard]] TaskExtras& extras_of(TaskControl& control);
+
+/// The ContextVars that `running` sees: those of the nearest ancestor with a control block, since the ones
+/// without have set nothing.
+[[nodiscard]] std::shared_ptr<const ContextNode> inherited_context(Running running);
+
+}  // namespace heddle::detail

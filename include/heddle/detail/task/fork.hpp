@@ -1,0 +1,98 @@
+#pragma once
+
+#include <heddle/detail/task/worker_context.hpp>
+#include <heddle/detail/wait/suspension.hpp>
+
+#include <coroutine>
+#include <cstdint>
+#include <span>
+
+// Fork and join of children that live in their parent's frame: what gather stands on.
+//
+// The first child runs in line, the others wait on the worker's fork deque; the owner pops them newest
+// first (they are pushed in reverse, so they start in order) and thieves take the last ones. As long as
+// nothing is stolen and nothing suspends, no child has a control block and the join is a plain counter.
+//
+// A child becomes *detached* when it suspends or is stolen. Detached children are joined through `join` =
+// { seq of the parked parent : 44 | children not yet accounted for : 20 }:
+//
+// [join]  a detached child's decrement releases its result; whoever brings the count to 0 acquires all. The
+//         decrement is the child's last access to the scope, unless it finds a parked parent, whose control
+//         block and seq it knows beforehand.
+// [child] control = 0 | CANCEL | TaskControl*: set by CAS by the worker that runs the child, or by the thief
+//         of one of its own children; CANCEL is set by whoever cancels the scope. Either the canceller sees
+//         the control block, or its maker sees CANCEL.
+
+namespace heddle::detail {
+
+struct ForkScope;
+
+struct ForkChild : Immovable {
+    ForkScope* scope = nullptr;
+    std::coroutine_handle<> frame;
+    Atomic<std::uintptr_t> control{0};
+    TaskControl* parent = nullptr;  // of a detached child: whom to wake; written by who detaches it
+    bool detached = false;
+    bool never_ran = false;  // cancelled before its first step
+
+    static constexpr std::uintptr_t cancel_bit = 1;
+};
+
+struct ForkScope : WakeHook {
+    using OnError = void (*)(ForkScope& scope, ForkChild& child) noexcept;
+
+    /// `failed` is called on the thread of a child that ended with an error or cancelled, before it joins.
+    ForkScope(std::span<ForkChild> all, OnError failed) noexcept;
+    ~ForkScope();
+    ForkScope(const ForkScope&) = delete;
+    ForkScope& operator=(const ForkScope&) = delete;
+
+    /// Starts the children and joins them; `parent` is resumed when all have ended. Returns what to run now.
+    [[nodiscard]] std::coroutine_handle<> start(std::coroutine_handle<> parent);
+    /// Any thread that knows the scope alive: a child, or the parent.
+    void cancel_children() noexcept;
+
+    /// The parent was asked to stop while it waited.
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
+    /// The parent's waiter, if it has been made: for throw_cancelled.
+    [[nodiscard]] Waiter& parent_waiter() const noexcept { return suspension_.waiter(); }
+
+    // For the functions below.
+    [[nodiscard]] std::coroutine_handle<> next_in_line(WorkerContext& worker) noexcept;
+    [[nodiscard]] Running owner() const noexcept { return owner_; }
+    std::span<ForkChild> children;
+    OnError on_error;
+    Atomic<std::uint64_t> join{0};
+    std::uint32_t ended_in_line = 0;  // owner's thread only
+    std::uint32_t on_deque = 0;       // owner's thread only
+
+    static constexpr unsigned count_bits = 20;
+    static constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
+
+private:
+    [[nodiscard]] std::coroutine_handle<> start_as_tasks(WorkerContext& worker);
+    [[nodiscard]] std::coroutine_handle<> park() noexcept;
+    [[nodiscard]] std::coroutine_handle<> wait_for_rest(std::uint64_t seq, std::uint32_t ended) noexcept;
+    [[nodiscard]] bool still_waiting() noexcept;
+    static std::coroutine_handle<> on_wake_parent(WakeHook& hook) noexcept;
+
+    ForkScope* outer_ = nullptr;
+    Running owner_;
+    std::coroutine_handle<> parent_;
+    Suspension suspension_;
+    bool cancelled_ = false;
+};
+
+/// At a child's final suspension: what to run next.
+[[nodiscard]] std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept;
+
+/// A child taken from another worker's deque: makes it the running one. Null: it was cancelled before.
+[[nodiscard]] std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept;
+
+/// A detached child that was cancelled before its first step.
+[[nodiscard]] std::coroutine_handle<> fork_skip(ForkChild& child) noexcept;
+
+/// The control block of whoever runs, made now if it has none.
+[[nodiscard]] TaskControl& control_of(Running running) noexcept;
+
+}  // namespace heddle::detail

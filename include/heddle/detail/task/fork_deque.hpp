@@ -1,0 +1,91 @@
+#pragma once
+
+#include <heddle/detail/base/config.hpp>
+#include <heddle/detail/base/immovable.hpp>
+#include <heddle/detail/sync/atomic.hpp>
+
+#include <cstdint>
+
+namespace heddle::detail {
+
+struct ForkChild;
+
+/// Work-stealing deque of the children forked on one worker: the owner pushes and pops at the bottom, newest
+/// first; thieves take the oldest from the top, one at a time. Grows; old arrays live as long as the deque,
+/// because a thief may still be reading one (their sizes double, so they are at most half of the memory).
+/// Chase and Lev (SPAA 2005).
+///
+/// [push]  bottom's release store publishes the slot; a thief's load of bottom acquires it.
+/// [last]  owner and thief race for the last child: the owner lowers bottom and then reads top, the thief
+///         reads top and then bottom, all seq_cst (total order over these two words), so at least one of
+///         them sees the other; top's CAS decides.
+class ForkDeque : Immovable {
+public:
+    ForkDeque();
+    ~ForkDeque();
+
+    void push(ForkChild* child) {
+        const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
+        if (b - top_cache_ >= array_->size) [[unlikely]] {
+            make_room(b);
+        }
+        array_->slot(b).store(child, relaxed);  // relaxed: published by bottom
+        bottom_.store(b + 1, release);          // release [push]
+    }
+
+    /// Null: empty, thieves have taken the rest.
+    ForkChild* pop() noexcept {
+        const std::int64_t b = bottom_.load(relaxed) - 1;  // relaxed: owner writes
+        Array* array = array_;
+        bottom_.exchange(b, std::memory_order_seq_cst);               // seq_cst [last]: bottom before top
+        std::int64_t t = top_.load(std::memory_order_seq_cst);        // seq_cst [last]
+        if (t < b) [[likely]] {
+            return array->slot(b).load(relaxed);  // relaxed: we wrote it
+        }
+        ForkChild* child = nullptr;
+        if (t == b) {
+            child = array->slot(b).load(relaxed);  // relaxed: we wrote it
+            // seq_cst [last]: the last one goes to whoever moves top
+            if (!top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, relaxed)) {
+                child = nullptr;
+            }
+        }
+        bottom_.store(b + 1, relaxed);  // relaxed: empty again, nothing to publish
+        return child;
+    }
+
+    /// Any thread. Null: empty, or lost a race.
+    ForkChild* steal() noexcept {
+        std::int64_t t = top_.load(std::memory_order_seq_cst);           // seq_cst [last]: top before bottom
+        const std::int64_t b = bottom_.load(std::memory_order_seq_cst);  // seq_cst [last], [push]
+        if (t >= b) {
+            return nullptr;
+        }
+        ForkChild* child = shared_array_.load(acquire)->slot(t).load(relaxed);  // acquire [grow]; validated below
+        // seq_cst [last]
+        return top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, relaxed) ? child : nullptr;
+    }
+
+    [[nodiscard]] bool looks_empty() const noexcept {
+        return top_.load(acquire) >= bottom_.load(acquire);  // acquire [push]: a hint for thieves
+    }
+
+private:
+    struct Array {
+        std::int64_t size;
+        Array* older;
+        Atomic<ForkChild*>* slots;
+        [[nodiscard]] Atomic<ForkChild*>& slot(std::int64_t i) const noexcept { return slots[i & (size - 1)]; }
+    };
+    static Array* make_array(std::int64_t size, Array* older);
+    HEDDLE_COLD void make_room(std::int64_t b);
+
+    Array* array_;               // owner only
+    std::int64_t top_cache_ = 0;  // owner only: top when last looked at, never ahead of it
+    Atomic<std::int64_t> bottom_{0};
+    [[maybe_unused]] char pad_[cache_line]{};
+    Atomic<std::int64_t> top_{0};
+    Atomic<Array*> shared_array_;  // [grow] release by the owner, acquired by thieves
+};
+
+}  // namespace heddle::detail

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <heddle/detail/base/config.hpp>
+
+#include <cstddef>
+
+// Coroutine frames: a few cached blocks per size class and thread, refilled from and drained to tbbmalloc,
+// which takes blocks back on any thread. Always 64-byte aligned: GCC 12 misplaces over-aligned locals in a
+// frame otherwise. Under sanitizers every frame is a plain allocation, so that they see each use after free.
+
+namespace heddle::detail {
+
+namespace frame_pool {
+
+inline constexpr std::size_t granule = 64;
+inline constexpr std::size_t classes = 16;  // up to 1 KiB
+inline constexpr std::size_t max_cached = 128;
+
+struct Block {
+    Block* next;
+};
+struct Class {
+    Block* head = nullptr;
+    std::size_t n = max_cached;  // "full" until the thread has armed its clean-up: see arm()
+};
+struct Cache {
+    Class of[classes];
+    bool armed = false;
+};
+extern constinit thread_local Cache cache;
+
+void* refill(std::size_t size_class);
+void surplus(std::size_t size_class, void* block) noexcept;
+void* allocate_large(std::size_t size);
+void free_large(void* block, std::size_t size) noexcept;
+
+inline void* allocate(std::size_t size) {
+#if HEDDLE_SANITIZED
+    return allocate_large(size);
+#else
+    const std::size_t size_class = (size - 1) / granule;
+    if (size_class >= classes) [[unlikely]] {
+        return allocate_large(size);
+    }
+    Class& c = cache.of[size_class];
+    Block* block = c.head;
+    if (block == nullptr) [[unlikely]] {
+        return refill(size_class);
+    }
+    c.head = block->next;
+    --c.n;
+    return block;
+#endif
+}
+
+inline void deallocate(void* p, std::size_t size) noexcept {
+#if HEDDLE_SANITIZED
+    free_large(p, size);
+#else
+    const std::size_t size_class = (size - 1) / granule;
+    if (size_class >= classes) [[unlikely]] {
+        free_large(p, size);
+        return;
+    }
+    Class& c = cache.of[size_class];
+    if (c.n >= max_cached) [[unlikely]] {
+        surplus(size_class, p);
+        return;
+    }
+    auto* block = static_cast<Block*>(p);
+    block->next = c.head;
+    c.head = block;
+    ++c.n;
+#endif
+}
+
+}  // namespace frame_pool
+
+}  // namespace heddle::detail

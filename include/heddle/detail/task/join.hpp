@@ -1,0 +1,193 @@
+#pragma once
+
+#include <heddle/coro.hpp>
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/task/extras.hpp>
+#include <heddle/detail/wait/suspension.hpp>
+
+#include <coroutine>
+#include <exception>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+// Waiting for the end of a task, and what Task<T> does to its control block.
+
+namespace heddle {
+template <class T>
+class Task;
+}
+
+namespace heddle::detail {
+
+/// Waits until `target` is done. When the waiting task is asked to stop, the request is passed on to the
+/// target and the wait goes on; only if the target is done already (or the wait is shielded) does the waiter
+/// itself get CancelledError.
+class JoinWait : public WakeHook {
+public:
+    enum class OnCancel : bool { forward, leave };
+
+    JoinWait(TaskControl& target, OnCancel on_cancel) noexcept
+        : WakeHook{&JoinWait::woken}, target_(&target), on_cancel_(on_cancel) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return target_->done() && !HEDDLE_FORCE_SUSPEND; }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return suspend(frame); }
+    /// Throws CancelledError if the wait was left.
+    void finish() {
+        if (left_) [[unlikely]] {
+            throw_cancelled(suspension_.waiter());
+        }
+    }
+
+private:
+    std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
+    std::coroutine_handle<> wait(WaitToken token);
+    bool keep_waiting();
+    static std::coroutine_handle<> woken(WakeHook& hook) noexcept;
+
+    TaskControl* target_;
+    std::coroutine_handle<> frame_;
+    Suspension suspension_;
+    JoinPlace place_;
+    OnCancel on_cancel_;
+    bool left_ = false;
+};
+
+/// How the result of a task is handed out.
+template <class T>
+struct TaskResult {
+    static const T& get(TaskControl& control) noexcept { return stored_value<T>(control); }
+    static T take(TaskControl& control) {
+        T& value = stored_value<T>(control);
+        if constexpr (std::is_copy_constructible_v<T>) {
+            if (!control.only_handle()) {
+                return value;
+            }
+        }
+        return std::move(value);
+    }
+    static T copy_or_take(TaskControl& control) {
+        T& value = stored_value<T>(control);
+        if constexpr (std::is_copy_constructible_v<T>) {
+            return value;
+        } else {
+            return std::move(value);
+        }
+    }
+};
+template <class T>
+struct TaskResult<T&> {
+    static T& get(TaskControl& control) noexcept { return *stored_value<T*>(control); }
+    static T& take(TaskControl& control) noexcept { return get(control); }
+    static T& copy_or_take(TaskControl& control) noexcept { return get(control); }
+};
+template <>
+struct TaskResult<void> {
+    static void get(TaskControl& control) noexcept { static_cast<void>(control); }
+    static void take(TaskControl& control) noexcept { static_cast<void>(control); }
+    static void copy_or_take(TaskControl& control) noexcept { static_cast<void>(control); }
+};
+
+/// Owns a reference while it waits: the handle may be reassigned meanwhile.
+template <class T, bool TakeResult>
+class TaskAwaiter : public JoinWait {
+public:
+    explicit TaskAwaiter(ControlRef control) noexcept : JoinWait(*control, OnCancel::forward), control_(std::move(control)) {}
+
+    decltype(auto) await_resume() {
+        finish();
+        require_value(*control_);
+        if constexpr (TakeResult) {
+            return TaskResult<T>::take(*control_);
+        } else {
+            return TaskResult<T>::get(*control_);
+        }
+    }
+
+private:
+    ControlRef control_;
+};
+
+/// To the back of the ready queue.
+class [[nodiscard("does nothing until it is co_awaited")]] YieldAwaiter {
+public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    HEDDLE_SUSPEND void await_suspend(std::coroutine_handle<> frame) {
+        me_ = &current_waiter();
+        set_resume_point(*me_, frame);
+        post_yielding(*me_);
+    }
+    void await_resume() {
+        switch (me_->take_requests()) {
+            case Woken::granted: return;
+            case Woken::check:
+                if (!take_due_scopes(*me_)) {
+                    return;
+                }
+                break;
+            case Woken::cancelled: break;
+        }
+        throw_cancelled(*me_);
+    }
+
+private:
+    static void post_yielding(Waiter& me) noexcept;
+    Waiter* me_ = nullptr;
+};
+
+/// The running worker's scheduler. Throws std::runtime_error("no running event loop") elsewhere.
+[[nodiscard]] Scheduler& running_scheduler();
+
+/// Makes `frame` (at its first suspension, linked as a root) a task; the caller gets one handle reference.
+[[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name);
+
+[[nodiscard]] std::exception_ptr task_exception(TaskControl& control);
+[[nodiscard]] std::string task_name(TaskControl& control);
+void set_task_name(TaskControl& control, std::string name);
+void join_blocking(TaskControl& control, const char* what);
+void add_done_callback(TaskControl& control, DoneCallback* callback);
+
+template <class Handle, class Fn>
+DoneCallback* make_done_callback(Fn fn) {
+    struct Callback final : DoneCallback {
+        explicit Callback(Fn f) : function(std::move(f)) {}
+        void run(TaskControl& done) override {
+            if constexpr (std::is_invocable_v<Fn&, Handle>) {
+                done.add_ref();
+                function(Handle(ControlRef(&done)));
+            } else {
+                function();
+            }
+        }
+        Fn function;
+    };
+    return new Callback(std::move(fn));
+}
+
+/// The library's way into a Task.
+struct TaskAccess {
+    template <class T>
+    static TaskControl& control(const Task<T>& task) noexcept {
+        return *task.control_;
+    }
+    template <class T>
+    static const ControlRef& ref(const Task<T>& task) noexcept {
+        return task.control_;
+    }
+    template <class T>
+    static Task<T> spawn(Scheduler& scheduler, Coro<T> coro, std::string name) {
+        auto frame = CoroAccess::frame(coro);
+        static_cast<void>(CoroAccess::take(coro));  // checks that it has not been awaited
+        frame.promise().link = FinalAwaiter::root_tag;
+        return Task<T>(ControlRef(&spawn_root(scheduler, frame, std::move(name))));
+    }
+};
+
+/// Test hook: the task is suspended in some wait (not running, not in a ready queue).
+template <class T>
+[[nodiscard]] bool is_parked(const Task<T>& task) noexcept {
+    // acquire [suspend]: what the task did before it parked is visible to the test
+    return word::phase(TaskAccess::control(task).word.load(acquire)) == word::suspended;
+}
+
+}  // namespace heddle::detail

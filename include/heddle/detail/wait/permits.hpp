@@ -1,0 +1,101 @@
+#pragma once
+
+#include <heddle/detail/wait/suspension.hpp>
+#include <heddle/detail/wait/wait_queue.hpp>
+
+#include <cstdint>
+
+// Permits with FIFO waiters: what Lock, Semaphore, BoundedSemaphore and both halves of a Queue stand on.
+//
+// The word counts in units (1, or 1 << k where the low k bits belong to the user of the word):
+// count > 0: free permits; count <= 0: -count waiters are registered. One RMW decides "have it, wait, or
+// wake somebody"; the WaitQueue only orders who. Proof of conservation: docs/design.md.
+//
+// [permit] an RMW that gives is a release, one that takes an acquire: what was done before the permit was
+// given is seen by whoever takes it.
+
+namespace heddle::detail {
+
+struct Permits : Immovable {
+    explicit Permits(std::int64_t initial) noexcept : word(initial) {}
+    ~Permits() { WaitQueue::dispose(queue); }
+
+    Atomic<std::int64_t> word;
+    Atomic<WaitQueue*> queue{nullptr};
+
+    /// One RMW. False: the caller is now counted as a waiter and must enqueue.
+    [[nodiscard]] bool take(std::int64_t unit = 1) noexcept {
+        return word.fetch_sub(unit, acq_rel) >= unit;  // acq_rel [permit]
+    }
+    /// Takes a permit if one is free; never waits.
+    [[nodiscard]] bool try_take(std::int64_t unit = 1) noexcept {
+        std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        while (w >= unit) {
+            if (word.compare_exchange_weak(w, w - unit, acq_rel, relaxed)) {  // acq_rel [permit]
+                return true;
+            }
+        }
+        return false;
+    }
+    /// Gives `n` permits unless the count would exceed `bound`; wakes waiters in order. False: refused,
+    /// nothing changed. Its last access to *this is the RMW that gives.
+    [[nodiscard]] bool give(std::int64_t n, std::int64_t bound, std::int64_t unit = 1) {
+        std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        while (w >= 0) {
+            if (w > bound - n) {
+                return false;
+            }
+            if (word.compare_exchange_weak(w, w + n, acq_rel, relaxed)) {  // acq_rel [permit]; *this may be gone
+                return true;
+            }
+        }
+        return give_to_waiters(n, bound, unit);
+    }
+    [[nodiscard]] std::int64_t count() const noexcept { return word.load(acquire); }  // acquire [permit]
+
+    /// Second step of a failed take(). False: a permit has arrived meanwhile.
+    [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place);
+    /// The waiter gives up. False: it has been granted a permit, which is now its to give back.
+    [[nodiscard]] bool abort(WaitPlace place, const Waiter& who, std::int64_t unit = 1) noexcept;
+
+    /// Wakes `n` registered waiters that have already been accounted for in the word. Needs an EpochPin.
+    static void wake(WaitQueue& queue, std::int64_t n) noexcept;
+
+private:
+    HEDDLE_COLD bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit);
+};
+static_assert(sizeof(Permits) == 16);
+
+/// Waits for one permit. If cancelled: nothing is taken.
+class [[nodiscard("does nothing until it is co_awaited")]] PermitAwaiter {
+public:
+    explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1) noexcept : permits_(permits), unit_(unit) {}
+
+    bool await_ready() noexcept {
+        granted_ = permits_.take(unit_);
+        return granted_ && !HEDDLE_FORCE_SUSPEND;
+    }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return suspend(frame) ? std::noop_coroutine() : frame;
+    }
+    void await_resume() {
+        if (suspension_.begun()) {
+            finish();
+        }
+    }
+
+    /// The same wait on a plain thread.
+    void wait_blocking(const char* what);
+
+private:
+    bool suspend(std::coroutine_handle<> frame);
+    void finish();
+
+    Permits& permits_;
+    std::int64_t unit_;
+    Suspension suspension_;
+    WaitPlace place_;
+    bool granted_ = false;
+};
+
+}  // namespace heddle::detail

@@ -1,0 +1,13 @@
+#pragma once
+
+/// Everything, except what needs another library's headers (arena.hpp).
+
+#include <heddle/coro.hpp>
+#include <heddle/error.hpp>
+#include <heddle/event.hpp>
+#include <heddle/lock.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/semaphore.hpp>
+#include <heddle/sleep.hpp>
+#include <heddle/task.hpp>
+#include <heddle/version.hpp>

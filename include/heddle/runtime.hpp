@@ -1,0 +1,113 @@
+#pragma once
+
+#include <heddle/task.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace heddle {
+
+namespace detail {
+/// Throws std::runtime_error on a worker thread, where `what` would block other tasks.
+void require_no_worker(const char* what);
+template <class T>
+T take_result(Task<T> task);
+}  // namespace detail
+
+/// How a runtime is set up.
+struct RuntimeOptions {
+    /// Worker threads; 0: one per available core, respecting affinity and cgroup limits.
+    unsigned workers = 0;
+    /// Threads are called name-0, name-1, …
+    std::string name = "heddle";
+    /// Called for exceptions nobody retrieved: with a context line and the exception. Runs on any thread and
+    /// must not throw. Default: one line on stderr.
+    std::function<void(const std::string& context, std::exception_ptr error)> exception_handler = {};
+    /// How long an idle worker looks for work before it sleeps, in nanoseconds; negative: chosen by the
+    /// machine (50 microseconds, 0 with more workers than cores).
+    std::int64_t spin_ns = -1;
+    /// Cores to bind the workers to, in turn; empty: the system decides.
+    std::vector<unsigned> affinity = {};
+};
+
+/// N worker threads that run tasks. Several may live in one process.
+///
+/// Every member may be called from any thread. The destructor does what shutdown() does.
+class Runtime {
+public:
+    /// Starts the workers. Throws std::system_error if a thread cannot be started.
+    explicit Runtime(RuntimeOptions options = {});
+    ~Runtime();
+    Runtime(const Runtime&) = delete;
+    Runtime& operator=(const Runtime&) = delete;
+    Runtime(Runtime&&) = delete;
+    Runtime& operator=(Runtime&&) = delete;
+
+    /// Runs `main` as a task and blocks the calling thread until it has ended; gives its result or throws what
+    /// it threw. Throws std::runtime_error on a worker thread.
+    template <class T>
+    T run(Coro<T> main) {
+        detail::require_no_worker("Runtime.run()");
+        return detail::take_result(spawn(std::move(main)));
+    }
+    template <detail::Awaitable A>
+        requires(!detail::is_coro<std::remove_cvref_t<A>>)
+    auto run(A&& awaitable) {
+        return run(detail::as_coro(std::forward<A>(awaitable)));
+    }
+
+    /// Schedules `coro`. Throws std::runtime_error after shutdown().
+    template <class T>
+    Task<T> spawn(Coro<T> coro, TaskOptions options = {}) {
+        return detail::TaskAccess::spawn(*scheduler_, std::move(coro), std::move(options.name));
+    }
+    template <detail::Awaitable A>
+        requires(!detail::is_coro<std::remove_cvref_t<A>>)
+    auto spawn(A&& awaitable, TaskOptions options = {}) {
+        return spawn(detail::as_coro(std::forward<A>(awaitable)), std::move(options));
+    }
+
+    /// The runtime whose worker calls. Throws std::runtime_error("no running event loop") elsewhere.
+    static Runtime& current();
+
+    /// Refuses new tasks from outside, cancels all tasks, waits until they have ended, stops the workers.
+    /// Blocks; throws std::runtime_error on a worker thread. A second call does nothing.
+    void shutdown();
+
+    [[nodiscard]] unsigned workers() const noexcept;
+
+private:
+    std::unique_ptr<detail::Scheduler> scheduler_;
+};
+
+namespace detail {
+template <class T>
+T take_result(Task<T> task) {
+    task.wait_blocking();
+    TaskControl& control = TaskAccess::control(task);
+    require_value(control);
+    return TaskResult<T>::take(control);
+}
+}  // namespace detail
+
+/// asyncio.run: runs `main` on a runtime of its own, then cancels what is left, waits for it and shuts down.
+/// Gives main's result or throws what it threw.
+template <class T>
+T run(Coro<T> main, RuntimeOptions options = {}) {
+    detail::require_no_worker("run()");
+    Runtime runtime(std::move(options));
+    return runtime.run(std::move(main));
+}
+template <detail::Awaitable A>
+    requires(!detail::is_coro<std::remove_cvref_t<A>>)
+auto run(A&& awaitable, RuntimeOptions options = {}) {
+    return run(detail::as_coro(std::forward<A>(awaitable)), std::move(options));
+}
+
+}  // namespace heddle

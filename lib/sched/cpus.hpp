@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace heddle::detail {
+
+/// Cores this process may use: the affinity mask, further limited by the cgroup's CPU quota. At least 1.
+[[nodiscard]] unsigned available_cpus();
+
+/// CPUs that a quota allows, rounded up; 0 when there is no limit. `text` is a cgroup v2 cpu.max line.
+[[nodiscard]] unsigned cpus_of_cpu_max(std::string_view text);
+
+/// Names the calling thread for debuggers and top (at most 15 characters are kept).
+void name_this_thread(const std::string& name) noexcept;
+
+/// Binds the calling thread to one core; false if that is not allowed.
+bool bind_this_thread(unsigned cpu) noexcept;
+
+}  // namespace heddle::detail

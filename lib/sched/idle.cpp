@@ -1,0 +1,123 @@
+#include "idle.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace heddle::detail {
+
+namespace {
+
+constexpr std::uint64_t sleepers_mask = (std::uint64_t{1} << IdleWord::group_size) - 1;
+constexpr std::uint64_t searching_one = std::uint64_t{1} << IdleWord::group_size;
+constexpr std::uint64_t searching_mask = std::uint64_t{0xFF} << IdleWord::group_size;
+
+constexpr std::uint64_t searching_in(std::uint64_t w) noexcept {
+    return (w & searching_mask) >> IdleWord::group_size;
+}
+constexpr std::uint64_t bit_of(unsigned worker) noexcept { return std::uint64_t{1} << (worker % IdleWord::group_size); }
+
+}  // namespace
+
+IdleWord::IdleWord(unsigned workers) {
+    for (unsigned first = 0; first < workers; first += group_size) {
+        groups_.push_back(std::make_unique<Group>());
+        groups_.back()->workers = std::min(group_size, workers - first);
+    }
+}
+
+int IdleWord::choose_in(unsigned group) noexcept {
+    Atomic<std::uint64_t>& word = groups_[group]->word;
+    std::uint64_t w = word.fetch_add(0, acq_rel);  // acq_rel [idle]: an RMW even if nothing changes
+    for (;;) {
+        if (searching_in(w) != 0) {
+            return -2;
+        }
+        if ((w & sleepers_mask) == 0) {
+            return -1;
+        }
+        const auto bit = static_cast<unsigned>(std::countr_zero(w & sleepers_mask));
+        const std::uint64_t next = (w & ~(std::uint64_t{1} << bit)) + searching_one;
+        if (word.compare_exchange_weak(w, next, acq_rel, acquire)) {  // acq_rel [idle]
+            return static_cast<int>(group * group_size + bit);
+        }
+    }
+}
+
+int IdleWord::choose_sleeper(unsigned near) noexcept {
+    const auto n = static_cast<unsigned>(groups_.size());
+    const unsigned first = near / group_size;
+    for (unsigned i = 0; i < n; ++i) {
+        const int chosen = choose_in((first + i) % n);
+        if (chosen != -1) {
+            return chosen;  // a worker, or -2: a searcher will see the task
+        }
+    }
+    return -1;
+}
+
+bool IdleWord::may_need_wake() const noexcept {
+    bool sleepers = false;
+    for (const auto& group : groups_) {
+        const std::uint64_t w = group->word.load(relaxed);  // relaxed: see the file comment on stale looks
+        if (searching_in(w) != 0) {
+            return false;
+        }
+        sleepers = sleepers || (w & sleepers_mask) != 0;
+    }
+    return sleepers;
+}
+
+bool IdleWord::try_start_search(unsigned worker) noexcept {
+    Group& group = *groups_[worker / group_size];
+    // relaxed: the limit on searchers is a rule of thumb
+    if (2 * searching_in(group.word.load(relaxed)) >= group.workers) {
+        return false;
+    }
+    group.word.fetch_add(searching_one, acq_rel);  // acq_rel [idle]
+    return true;
+}
+
+bool IdleWord::stop_search(unsigned worker) noexcept {
+    return searching_in(groups_[worker / group_size]->word.fetch_sub(searching_one, acq_rel)) == 1;  // acq_rel [idle]
+}
+
+bool IdleWord::sleep(unsigned worker, bool searching) noexcept {
+    const std::uint64_t change = bit_of(worker) - (searching ? searching_one : 0);
+    const std::uint64_t old = groups_[worker / group_size]->word.fetch_add(change, acq_rel);  // acq_rel [idle]
+    return searching_in(old) == (searching ? 1 : 0);
+}
+
+bool IdleWord::woken(unsigned worker) noexcept {
+    Atomic<std::uint64_t>& word = groups_[worker / group_size]->word;
+    // acq_rel [idle]: the bit still set means that nobody chose us
+    return (word.fetch_and(~bit_of(worker), acq_rel) & bit_of(worker)) == 0;
+}
+
+void IdleWord::wake_self_searching(unsigned worker) noexcept {
+    Atomic<std::uint64_t>& word = groups_[worker / group_size]->word;
+    std::uint64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+    while ((w & bit_of(worker)) != 0) {
+        // acq_rel [idle]
+        if (word.compare_exchange_weak(w, (w & ~bit_of(worker)) + searching_one, acq_rel, relaxed)) {
+            return;
+        }
+    }
+}
+
+unsigned IdleWord::sleepers() const noexcept {
+    unsigned n = 0;
+    for (const auto& group : groups_) {
+        n += static_cast<unsigned>(std::popcount(group->word.load(acquire) & sleepers_mask));  // acquire [idle]
+    }
+    return n;
+}
+
+unsigned IdleWord::searching() const noexcept {
+    unsigned n = 0;
+    for (const auto& group : groups_) {
+        n += static_cast<unsigned>(searching_in(group->word.load(acquire)));  // acquire [idle]
+    }
+    return n;
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <heddle/detail/base/immovable.hpp>
+#include <heddle/detail/sync/atomic.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+// Who sleeps and who searches.
+//
+// One word per group of up to 48 workers: { sentinel:8 | searching:8 | sleepers:48 }. Every transition is
+// an RMW on it, so they are totally ordered:
+//
+// [idle] a producer makes its task visible and then does an RMW on the word; a worker does an RMW on the
+//        word and then looks at the queues before it sleeps. Whichever RMW comes second sees the other side.
+//
+// No wake-up is lost: a producer that sees searching > 0 relies on that searcher, who leaves the state by an
+// RMW that comes later and therefore sees the task: by parking, where the last one to stop searching looks at
+// everything again, or by finding work, where the last one passes the torch by waking another searcher.
+//
+// A worker that pushes to its own lane saves the RMW where a plain look says that nobody sleeps or somebody
+// searches. What a stale look can cost is healed by the parker, who makes all other threads pass a barrier
+// before its last look, and by the sentinel: one sleeper looks at the lanes now and then while others run.
+
+namespace heddle::detail {
+
+class IdleWord : Immovable {
+public:
+    static constexpr unsigned group_size = 48;
+
+    explicit IdleWord(unsigned workers);
+
+    /// A sleeper to wake, who then counts as searching; negative: none, or somebody searches already.
+    /// `near` is a worker whose group is asked first.
+    [[nodiscard]] int choose_sleeper(unsigned near) noexcept;
+    /// The cheap look of a worker that has pushed to its own lane.
+    [[nodiscard]] bool may_need_wake() const noexcept;
+
+    /// False: enough others search.
+    [[nodiscard]] bool try_start_search(unsigned worker) noexcept;
+    /// True: was the last searcher, somebody else should be woken.
+    [[nodiscard]] bool stop_search(unsigned worker) noexcept;
+
+    /// The worker goes to sleep. True: nobody searches any more, so look at everything once more.
+    [[nodiscard]] bool sleep(unsigned worker, bool searching) noexcept;
+    /// After sleeping: true if the worker was chosen and counts as searching; false if it woke by itself.
+    [[nodiscard]] bool woken(unsigned worker) noexcept;
+    /// The last look has found work: true if the worker is awake and counts as searching, false if somebody
+    /// has chosen it meanwhile (then it counts as searching as well).
+    void wake_self_searching(unsigned worker) noexcept;
+
+    /// One sleeper per runtime keeps watch while others run.
+    [[nodiscard]] bool take_watch() noexcept { return !watch_.exchange(true, acq_rel); }  // acq_rel [watch]
+    void leave_watch() noexcept { watch_.store(false, release); }                         // release [watch]
+
+    [[nodiscard]] unsigned sleepers() const noexcept;
+    [[nodiscard]] unsigned searching() const noexcept;
+
+private:
+    struct Group {
+        Atomic<std::uint64_t> word{0};
+        unsigned workers = 0;
+        char pad[cache_line - 16]{};
+    };
+    [[nodiscard]] int choose_in(unsigned group) noexcept;
+
+    std::vector<std::unique_ptr<Group>> groups_;
+    Atomic<bool> watch_{false};
+};
+
+}  // namespace heddle::detail

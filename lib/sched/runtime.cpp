@@ -1,0 +1,35 @@
+#include "scheduler.hpp"
+
+#include <heddle/detail/task/worker_context.hpp>
+#include <heddle/runtime.hpp>
+
+#include <stdexcept>
+
+namespace heddle {
+
+namespace detail {
+
+void require_no_worker(const char* what) {
+    if (this_worker != nullptr) {
+        throw std::runtime_error(std::string(what) + " cannot be called from a running event loop");
+    }
+}
+
+}  // namespace detail
+
+Runtime::Runtime(RuntimeOptions options) : scheduler_(std::make_unique<detail::Scheduler>(std::move(options))) {
+    scheduler_->set_runtime(this);
+}
+
+Runtime::~Runtime() = default;
+
+Runtime& Runtime::current() { return *detail::running_scheduler().runtime(); }
+
+void Runtime::shutdown() {
+    detail::require_no_worker("Runtime.shutdown()");
+    scheduler_->shutdown();
+}
+
+unsigned Runtime::workers() const noexcept { return scheduler_->workers(); }
+
+}  // namespace heddle

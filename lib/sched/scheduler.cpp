@@ -1,0 +1,219 @@
+#include "scheduler.hpp"
+
+#include "cpus.hpp"
+
+#include <heddle/detail/sync/parker.hpp>
+#include <heddle/detail/task/fork.hpp>
+#include <heddle/detail/task/schedule.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <mutex>
+#include <stdexcept>
+
+// Start, posting, and the definition of seam 2.
+
+namespace heddle::detail {
+
+namespace {
+
+constexpr std::int64_t default_spin_ns = 50'000;
+
+/// The runtimes that exist: an exception may be reported after its runtime has gone. Cold paths only.
+struct Registry {
+    std::mutex lock;
+    std::vector<Scheduler*> alive;
+};
+Registry& registry() {
+    static auto* instance = new Registry;  // outlives every static destructor
+    return *instance;
+}
+
+RuntimeOptions completed(RuntimeOptions options) {
+    const unsigned cpus = available_cpus();
+    if (options.workers == 0) {
+        options.workers = cpus;
+    }
+    if (options.spin_ns < 0) {
+        options.spin_ns = options.workers <= cpus && cpus > 1 ? default_spin_ns : 0;
+    }
+    return options;
+}
+
+void print_exception(const std::string& context, const std::exception_ptr& error) noexcept {
+    const char* what = "unknown exception";
+    std::string text;
+    try {
+        std::rethrow_exception(error);
+    } catch (const std::exception& e) {
+        text = e.what();
+        what = text.c_str();
+    } catch (const CancelledError&) {
+        what = "CancelledError";
+    } catch (...) {  // NOLINT(bugprone-empty-catch): the text above says it
+    }
+    std::fprintf(stderr, "heddle: %s: %s\n", context.c_str(), what);
+}
+
+Worker& self() noexcept { return static_cast<Worker&>(*this_worker); }
+
+}  // namespace
+
+Scheduler::Scheduler(RuntimeOptions options)
+    : options_(completed(std::move(options))), inject_(options_.workers), idle_(options_.workers), may_spin_(options_.spin_ns > 0) {
+    const bool single = options_.workers == 1;
+    for (unsigned i = 0; i < options_.workers; ++i) {
+        workers_.push_back(std::make_unique<Worker>(*this, i, single));
+    }
+    start_threads();
+    const std::lock_guard hold(registry().lock);
+    registry().alive.push_back(this);
+}
+
+Scheduler::~Scheduler() {
+    shutdown();
+    const std::lock_guard hold(registry().lock);
+    std::erase(registry().alive, this);
+}
+
+void Scheduler::start_threads() {
+    try {
+        for (unsigned i = 0; i < workers(); ++i) {
+            threads_.emplace_back([this, i] {
+                name_this_thread(options_.name + "-" + std::to_string(i));
+                if (!options_.affinity.empty()) {
+                    bind_this_thread(options_.affinity[i % options_.affinity.size()]);
+                }
+                workers_[i]->run();
+            });
+        }
+    } catch (...) {
+        stop_threads();
+        throw;
+    }
+}
+
+void Scheduler::inject(TaskControl& task) {
+    inject_.push(&task);
+    notify(0);
+}
+
+void Scheduler::notify(unsigned near) noexcept {
+    if (const int chosen = idle_.choose_sleeper(near); chosen >= 0) {
+        workers_[static_cast<unsigned>(chosen)]->parker().unpark();
+    }
+}
+
+void Scheduler::born() {
+    if (this_worker != nullptr && this_worker->scheduler == this) {
+        Atomic<std::uint64_t>& count = self().born;
+        count.store(count.load(relaxed) + 1, release);  // relaxed: one writer; release [born]
+        return;
+    }
+    if (closed_.load(acquire)) {  // acquire [close]
+        throw std::runtime_error("cannot schedule new tasks after shutdown");
+    }
+    born_elsewhere_.fetch_add(1, acq_rel);  // acq_rel [born]
+}
+
+void Scheduler::died() noexcept {
+    Atomic<std::uint64_t>& count = self().died;
+    count.store(count.load(relaxed) + 1, release);  // relaxed: one writer; release [born]
+    if (closed_.load(relaxed)) [[unlikely]] {  // relaxed: the closer passes a barrier after setting it
+        deaths_seen_.fetch_add(1, acq_rel);    // acq_rel [close]
+        futex_wake_one(&deaths_seen_);
+    }
+}
+
+std::uint64_t Scheduler::live_tasks() const noexcept {
+    std::uint64_t died = 0;
+    for (const auto& worker : workers_) {
+        died += worker->died.load(acquire);  // acquire [born]: read before any of born, so never too few live
+    }
+    std::uint64_t born = born_elsewhere_.load(acquire);  // acquire [born]
+    for (const auto& worker : workers_) {
+        born += worker->born.load(acquire);  // acquire [born]
+    }
+    return born - died;
+}
+
+void Scheduler::report(const std::string& context, const std::exception_ptr& error) noexcept {
+    if (options_.exception_handler) {
+        options_.exception_handler(context, error);
+    } else {
+        print_exception(context, error);
+    }
+}
+
+void post_control(TaskControl& control) noexcept {
+    Scheduler& scheduler = *control.scheduler;
+    if (this_worker != nullptr && this_worker->scheduler == &scheduler) [[likely]] {
+        self().push(control);
+    } else {
+        scheduler.inject(control);
+    }
+}
+
+void post_controls(Waiter* const* waiters, std::size_t n) noexcept {
+    constexpr std::size_t batch_size = 64;
+    TaskControl* mine[batch_size];
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        auto* control = static_cast<TaskControl*>(waiters[i]);
+        if (control->kind != TaskKind::thread && this_worker != nullptr && this_worker->scheduler == control->scheduler) {
+            mine[count++] = control;
+            if (count == batch_size) {
+                self().push_batch(mine, count);
+                count = 0;
+            }
+        } else {
+            schedule(*control);
+        }
+    }
+    if (count != 0) {
+        self().push_batch(mine, count);
+    }
+}
+
+void post_behind(TaskControl& control) noexcept { self().push_behind(control); }
+
+bool ready_work_waits(const WorkerContext& worker) noexcept {
+    return HEDDLE_FORCE_SUSPEND != 0 || static_cast<const Worker&>(worker).ready_waits();
+}
+
+void forks_pushed(WorkerContext& worker) noexcept {
+    worker.scheduler->notify_local(static_cast<Worker&>(worker).index());
+}
+
+Scheduler* current_scheduler() noexcept { return this_worker != nullptr ? this_worker->scheduler : nullptr; }
+
+void task_born(Scheduler& scheduler) { scheduler.born(); }
+
+void task_died(Scheduler& scheduler) noexcept { scheduler.died(); }
+
+void report_exception(Scheduler* scheduler, const std::string& context, std::exception_ptr error) noexcept {
+    {
+        const std::lock_guard hold(registry().lock);
+        if (std::ranges::find(registry().alive, scheduler) == registry().alive.end()) {
+            scheduler = nullptr;
+        }
+    }
+    if (scheduler != nullptr) {
+        scheduler->report(context, error);
+    } else {
+        print_exception(context, error);
+    }
+}
+
+TimerNode* arm_timer(WaitToken token, std::int64_t when) {
+    TimerNode* node = make_timer();
+    node->who = token.who;
+    node->seq = token.seq;
+    node->when = when;
+    self().timers().arm(*node);
+    return node;
+}
+
+void disarm_timer(TimerNode* node) noexcept { node->wheel->disarm(*node); }
+
+}  // namespace heddle::detail

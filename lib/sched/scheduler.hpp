@@ -1,0 +1,66 @@
+#pragma once
+
+#include "idle.hpp"
+#include "inject_queue.hpp"
+#include "worker.hpp"
+
+#include <heddle/runtime.hpp>
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace heddle::detail {
+
+/// The workers and what they share. Owned by a Runtime.
+class Scheduler : Immovable {
+public:
+    explicit Scheduler(RuntimeOptions options);
+    ~Scheduler();
+
+    /// Any thread that is not one of our workers.
+    void inject(TaskControl& task);
+    void notify(unsigned near) noexcept;
+    /// The same for a worker that has pushed to its own lane: free unless somebody sleeps.
+    void notify_local(unsigned worker) noexcept {
+        if (idle_.may_need_wake()) [[unlikely]] {
+            notify(worker);
+        }
+    }
+
+    void born();
+    void died() noexcept;
+    void report(const std::string& context, const std::exception_ptr& error) noexcept;
+
+    /// No more tasks from foreign threads; cancels what runs, waits for it, stops the workers. Idempotent.
+    void shutdown();
+    [[nodiscard]] std::uint64_t live_tasks() const noexcept;
+
+    [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
+    [[nodiscard]] const RuntimeOptions& options() const noexcept { return options_; }
+    [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }
+    void set_runtime(Runtime* runtime) noexcept { runtime_ = runtime; }
+
+private:
+    friend class Worker;
+
+    void start_threads();
+    void stop_threads() noexcept;
+    void cancel_all() noexcept;
+
+    RuntimeOptions options_;
+    Runtime* runtime_ = nullptr;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+    InjectQueue inject_;
+    IdleWord idle_;
+    bool may_spin_;
+    Atomic<bool> closed_{false};    // [close] foreign spawns are refused
+    Atomic<bool> stopping_{false};  // [stop] workers leave their loops
+    Atomic<std::uint64_t> born_elsewhere_{0};
+    Atomic<std::uint32_t> deaths_seen_{0};  // futex of the closing thread
+};
+
+}  // namespace heddle::detail

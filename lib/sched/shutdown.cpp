@@ -1,0 +1,62 @@
+#include "scheduler.hpp"
+
+#include <heddle/detail/sync/epoch.hpp>
+#include <heddle/detail/sync/parker.hpp>
+
+// Shutting down:
+// 1. closed: foreign threads can spawn no more. Workers still can: tasks may need others to clean up.
+// 2. every task is cancelled once; tasks born later are cancelled in later rounds.
+// 3. the closing thread sleeps until the last task has died.
+// 4. the workers are told to stop, woken and joined. Their queues are empty: nothing lives.
+//
+// [close] closed is set, then all threads pass a barrier: a worker that has not seen it has made its count of
+//         the dead visible before, one that has seen it wakes the closing thread.
+
+namespace heddle::detail {
+
+namespace {
+constexpr std::int64_t round_ns = 10'000'000;  // where the kernel has no membarrier, and for newborn tasks
+}
+
+void Scheduler::cancel_all() noexcept {
+    slab_for_each(
+        [](TaskControl& control, void* scheduler) {
+            const ControlRef ref = ref_if_alive(control);
+            if (ref && ref->scheduler == scheduler && ref->kind == TaskKind::task && !ref->done() &&
+                cancel_count(*ref) == 0) {
+                cancel_control(*ref, nullptr, 0);
+            }
+        },
+        this);
+}
+
+void Scheduler::shutdown() {
+    if (!closed_.exchange(true, acq_rel)) {  // acq_rel [close]
+        process_barrier();
+    }
+    while (!threads_.empty()) {
+        const std::uint32_t seen = deaths_seen_.load(acquire);  // acquire [close]
+        if (live_tasks() == 0) {
+            break;
+        }
+        cancel_all();
+        if (live_tasks() != 0) {
+            futex_wait(&deaths_seen_, seen, now_ns() + round_ns);
+        }
+    }
+    stop_threads();
+}
+
+void Scheduler::stop_threads() noexcept {
+    stopping_.store(true, release);  // release [stop]
+    for (const auto& worker : workers_) {
+        worker->parker().unpark();
+    }
+    for (std::thread& thread : threads_) {
+        thread.join();
+    }
+    threads_.clear();
+    epoch_tick();
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <heddle/detail/sync/clock.hpp>
+#include <heddle/detail/task/timer.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace heddle::detail {
+
+/// Hierarchical timing wheel of one worker: 6 levels of 64 slots, a tick of 2^16 ns. Arming and disarming are
+/// O(1); a timer moves down at most 5 times. Varghese and Lauck (SOSP 1987).
+///
+/// The lists are guarded by a try-lock: the owner takes it uncontended, another worker may take it to fire
+/// timers that are overdue because the owner runs a long step. Whoever finds it taken leaves his change on a
+/// stack (QUEUED), which the next holder drains; nobody waits.
+///
+/// [wheel] the lock: acquire on taking, release on leaving; also guards what `linked` nodes point to.
+/// [stack] pushing a change releases the node, draining acquires it.
+class TimerWheel : Immovable {
+public:
+    explicit TimerWheel(std::int64_t now) noexcept;
+    ~TimerWheel();
+
+    /// Owner thread.
+    void arm(TimerNode& node) noexcept;
+    /// Any thread, once per node. Frees the node, now or later.
+    void disarm(TimerNode& node) noexcept;
+
+    /// Fires everything that is due, in order of deadline. False: somebody else is at it.
+    bool advance(std::int64_t now) noexcept;
+    /// When advance() has to be called next: a lower bound of the earliest deadline, or `never`.
+    [[nodiscard]] std::int64_t next_deadline() const noexcept {
+        return next_deadline_.load(acquire);  // acquire [wheel]: a hint, refreshed under the lock
+    }
+
+private:
+    static constexpr unsigned levels = 6;
+    static constexpr unsigned slot_bits = 6;
+    static constexpr unsigned slots = 1U << slot_bits;
+    static constexpr unsigned tick_shift = 16;
+
+    /// Circular, with the head as sentinel, so that unlinking needs no list.
+    struct List : TimerLink {
+        List() noexcept { previous = next = this; }
+    };
+
+    [[nodiscard]] bool try_lock() noexcept { return !locked_.exchange(true, acq_rel); }  // acq_rel [wheel]
+    void unlock() noexcept;
+    void push_change(TimerNode& node) noexcept;
+    void drain_changes() noexcept;
+    void link(TimerNode& node) noexcept;
+    static void unlink(TimerNode& node) noexcept;
+    void collect(std::int64_t until, List& due) noexcept;
+    void empty_slot(unsigned level, unsigned slot, List& due) noexcept;
+    [[nodiscard]] std::int64_t earliest_tick() const noexcept;
+    static void sort(List& list) noexcept;
+    static void fire(TimerNode& node) noexcept;
+
+    std::int64_t tick_;  // everything up to here has been collected
+    std::array<std::uint64_t, levels> occupied_{};
+    std::array<std::array<List, slots>, levels> slots_{};
+    Atomic<bool> locked_{false};
+    Atomic<TimerNode*> changes_{nullptr};
+    Atomic<std::int64_t> next_deadline_{never};
+};
+
+[[nodiscard]] TimerNode* make_timer();
+void free_timer(TimerNode& node) noexcept;
+
+}  // namespace heddle::detail

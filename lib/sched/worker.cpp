@@ -1,0 +1,226 @@
+#include "worker.hpp"
+
+#include "scheduler.hpp"
+
+#include <heddle/detail/sync/epoch.hpp>
+#include <heddle/detail/task/fork.hpp>
+#include <heddle/error.hpp>
+
+#include <algorithm>
+
+namespace heddle::detail {
+
+namespace {
+
+constexpr std::uint32_t fairness_period = 61;
+constexpr std::uint32_t max_slot_streak = 3;
+constexpr std::size_t inject_batch = 128;
+
+}  // namespace
+
+Worker::Worker(Scheduler& owner, unsigned index, bool single)
+    : index_(index), single_(single), random_(index * 2654435761U + 1), spin_ns_(owner.options().spin_ns), timers_(now_ns()) {
+    scheduler = &owner;
+}
+
+void Worker::run() {
+    this_worker = this;
+    while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
+        if (TaskControl* task = next_local(); task != nullptr) {
+            execute(*task);
+            continue;
+        }
+        if (const Work found = search(); found.task != nullptr) {
+            execute(*found.task);
+        } else if (found.child != nullptr) {
+            execute(*found.child);
+        }
+    }
+    this_worker = nullptr;
+}
+
+TaskControl* Worker::next_local() {
+    turns_.store(++tick_, relaxed);  // relaxed: a hint for the sentinel and for thieves
+    if (tick_ % fairness_period == 0) [[unlikely]] {
+        housekeeping();
+        if (TaskControl* task = take_injected(); task != nullptr) {
+            return task;
+        }
+        slot_streak_ = max_slot_streak;  // this turn the ring goes first
+    }
+    if (TaskControl* task = pop_ready(); task != nullptr) {
+        return task;
+    }
+    return take_injected();
+}
+
+TaskControl* Worker::pop_ready() noexcept {
+    if (single_) {
+        return fifo_.pop();
+    }
+    if (slot_streak_ < max_slot_streak) {
+        // relaxed: only this worker fills the slot; acq_rel [slot]: a thief may take it
+        if (slot_.load(relaxed) != nullptr) {
+            if (TaskControl* task = slot_.exchange(nullptr, acq_rel); task != nullptr) {  // acq_rel [slot]
+                ++slot_streak_;
+                return task;
+            }
+        }
+    }
+    slot_streak_ = 0;
+    if (TaskControl* task = ring_.pop(); task != nullptr) {
+        return task;
+    }
+    return slot_.load(relaxed) != nullptr ? slot_.exchange(nullptr, acq_rel) : nullptr;  // as above [slot]
+}
+
+TaskControl* Worker::take_injected() {
+    InjectQueue& inject = scheduler->inject_;
+    const std::size_t waiting = inject.size();
+    if (waiting == 0) [[likely]] {
+        return nullptr;
+    }
+    TaskControl* batch[inject_batch];
+    const std::size_t share = std::min(inject_batch, waiting / scheduler->workers() + 1);
+    // The ring must have room for what is not run at once: half of it, as a thief leaves it.
+    const std::size_t room = single_ ? inject_batch : ReadyRing::capacity / 2 - std::min<std::size_t>(ring_.size(), ReadyRing::capacity / 2 - 1);
+    const std::size_t n = inject.pop_bulk(index_, batch, std::min(share, room));
+    if (n == 0) {
+        return nullptr;
+    }
+    if (single_) {
+        // Behind what is ready already: asyncio's call_soon_threadsafe.
+        for (std::size_t i = 0; i < n; ++i) {
+            fifo_.push(batch[i]);
+        }
+        return fifo_.pop();
+    }
+    for (std::size_t i = 1; i < n; ++i) {
+        ring_push(*batch[i]);
+    }
+    if (n > 1) {
+        scheduler->notify_local(index_);
+    }
+    return batch[0];
+}
+
+/// Every 61 turns, and before sleeping: timers that are due, reclamation.
+void Worker::housekeeping() {
+    if (timers_.next_deadline() != never) {
+        const std::int64_t now = now_ns();
+        if (timers_.next_deadline() <= now) {
+            behind_ = true;
+            timers_.advance(now);
+            behind_ = false;
+        }
+    }
+    if (tick_ % (fairness_period * 16) == 0) {
+        epoch_tick();
+    }
+}
+
+void Worker::execute(TaskControl& task) {
+    current = Running(&task);
+    const auto resume = reinterpret_cast<std::uintptr_t>(task.resume);
+    if ((resume & TaskControl::hook_bit) != 0) {
+        auto& hook = *reinterpret_cast<WakeHook*>(resume & ~TaskControl::hook_bit);
+        drive(hook.on_wake(hook));
+    } else if (task.has_flag(TaskControl::started)) [[likely]] {
+        drive(std::coroutine_handle<>::from_address(task.resume));
+    } else {
+        drive(first_step(task));
+    }
+}
+
+void Worker::execute(ForkChild& child) { drive(fork_adopt(*this, child)); }
+
+/// A task that was cancelled before its first step never runs.
+std::coroutine_handle<> Worker::first_step(TaskControl& task) {
+    task.set_own_flag(TaskControl::started);
+    // relaxed: a request that comes later is seen at the first suspension
+    if ((task.word.load(relaxed) & word::pending) == 0) [[likely]] {
+        return std::coroutine_handle<>::from_address(task.resume);
+    }
+    if (task.kind == TaskKind::fork_child) {
+        return fork_skip(*static_cast<ForkChild*>(task.frame));
+    }
+    finish = [](TaskControl& control, void* frame) noexcept {
+        const std::string message = take_cancel_message(control);
+        std::coroutine_handle<>::from_address(frame).destroy();
+        store_exception(control, Outcome::cancelled,
+                        message.empty() ? nullptr : std::make_exception_ptr(CancelledError(message)));
+    };
+    finished_frame = task.frame;
+    return std::noop_coroutine();
+}
+
+/// Runs `next` and what follows from it on this stack, until nothing is left in line.
+void Worker::drive(std::coroutine_handle<> next) {
+    for (;;) {
+        next.resume();
+        while (bounced != nullptr) {
+            std::coroutine_handle<>::from_address(std::exchange(bounced, nullptr)).resume();
+        }
+        if (finish != nullptr) {
+            end_root();
+        }
+        if (scope == nullptr) {
+            return;
+        }
+        next = scope->next_in_line(*this);
+    }
+}
+
+void Worker::end_root() {
+    TaskControl& control = *current.control();
+    std::exchange(finish, nullptr)(control, finished_frame);
+    complete_control(control);
+    scheduler->died();
+    control.drop_ref(TaskControl::runtime_ref);
+}
+
+void Worker::ring_push(TaskControl& task) {
+    ring_.push(&task, [this](TaskControl* const* tasks, std::size_t n) {
+        scheduler->inject_.push_bulk(index_, tasks, n);
+        scheduler->notify(index_);
+    });
+}
+
+void Worker::push(TaskControl& task) {
+    if (single_) {
+        fifo_.push(&task);
+        return;
+    }
+    if (behind_) {
+        push_behind(task);
+        return;
+    }
+    // acq_rel [slot]: publishes the task to a thief; what was there goes to the ring
+    if (TaskControl* displaced = slot_.exchange(&task, acq_rel); displaced != nullptr) {
+        ring_push(*displaced);
+        scheduler->notify_local(index_);
+    }
+}
+
+void Worker::push_behind(TaskControl& task) {
+    if (single_) {
+        fifo_.push(&task);
+    } else {
+        ring_push(task);
+    }
+}
+
+void Worker::push_batch(TaskControl* const* tasks, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) {
+        push_behind(*tasks[i]);
+    }
+    if (!single_) {
+        scheduler->notify_local(index_);
+    }
+}
+
+bool Worker::has_stealable() const noexcept {
+    return ring_.size() != 0 || !forks.looks_empty() || slot_taken();
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,93 @@
+#pragma once
+
+#include "run_queue.hpp"
+#include "timer_wheel.hpp"
+
+#include <heddle/detail/sync/parker.hpp>
+#include <heddle/detail/task/worker_context.hpp>
+
+#include <array>
+#include <cstdint>
+
+namespace heddle::detail {
+
+class Scheduler;
+
+/// One worker thread: its lanes, its timers, and the loop that runs tasks.
+///
+/// Lanes, in the order they are looked at: next slot (the task woken last by the running one, at most 3 in a
+/// row), ready ring, inject queue. Every 61 turns the order is reversed so that nothing starves. Fork
+/// children never wait here: they are run in line by the scope that forked them (fork.hpp).
+class Worker final : public WorkerContext {
+public:
+    Worker(Scheduler& owner, unsigned index, bool single);
+
+    void run();
+
+    /// A task woken or created by the running task.
+    void push(TaskControl& task);
+    /// To the back of the queue: yields and timers.
+    void push_behind(TaskControl& task);
+    void push_batch(TaskControl* const* tasks, std::size_t n);
+
+    [[nodiscard]] bool ready_waits() const noexcept { return single_ && !fifo_.empty(); }
+    [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
+    [[nodiscard]] Parker& parker() noexcept { return parker_; }
+    [[nodiscard]] unsigned index() const noexcept { return index_; }
+
+    /// Something is ready here that its owner has not got to.
+    [[nodiscard]] bool has_stealable() const noexcept;
+    [[nodiscard]] std::uint32_t turns() const noexcept { return turns_.load(relaxed); }  // relaxed: a hint
+    [[nodiscard]] bool slot_taken() const noexcept { return slot_.load(relaxed) != nullptr; }  // relaxed: a hint
+
+    // [born] each counter has one writer; whoever sums them reads all of `died` before any of `born`.
+    Atomic<std::uint64_t> born{0};
+    Atomic<std::uint64_t> died{0};
+
+private:
+    friend class Scheduler;
+
+    struct Work {
+        TaskControl* task = nullptr;
+        ForkChild* child = nullptr;
+        explicit operator bool() const noexcept { return task != nullptr || child != nullptr; }
+    };
+
+    [[nodiscard]] TaskControl* next_local();
+    [[nodiscard]] TaskControl* pop_ready() noexcept;
+    [[nodiscard]] TaskControl* take_injected();
+    void housekeeping();
+    void execute(TaskControl& task);
+    void execute(ForkChild& child);
+    void drive(std::coroutine_handle<> next);
+    [[nodiscard]] std::coroutine_handle<> first_step(TaskControl& task);
+    void end_root();
+    void ring_push(TaskControl& task);
+
+    // Finding work elsewhere (steal.cpp).
+    [[nodiscard]] Work search();
+    [[nodiscard]] Work steal_once(bool also_slots);
+    [[nodiscard]] Work steal_from(Worker& victim, bool also_slot);
+    [[nodiscard]] Work search_until_parked();
+    [[nodiscard]] bool anything_to_do() const;
+    void park_idle(bool searching);
+    [[nodiscard]] bool keep_watch();
+
+    const unsigned index_;
+    const bool single_;
+    bool behind_ = false;          // pushes go to the back: a batch of timers
+    bool searching_ = false;
+    std::uint32_t tick_ = 0;
+    std::uint32_t slot_streak_ = 0;
+    std::uint32_t random_;
+    std::int64_t spin_ns_;
+    TimerWheel timers_;
+    ReadyFifo fifo_;               // single only
+    Parker parker_;
+    [[maybe_unused]] char pad_[cache_line]{};
+    Atomic<std::uint32_t> turns_{0};
+    Atomic<TaskControl*> slot_{nullptr};
+    ReadyRing ring_;
+};
+
+}  // namespace heddle::detail

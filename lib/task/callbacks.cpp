@@ -1,0 +1,80 @@
+#include "callbacks.hpp"
+
+#include <heddle/coro.hpp>
+#include <heddle/detail/task/join.hpp>
+#include <heddle/detail/task/schedule.hpp>
+
+#include <memory>
+
+// Callbacks of one task run one after the other in a small task of their own, so that neither the task's
+// worker nor whoever registers one late executes user code in the wrong place.
+//
+// [callbacks] pushed by CAS, closed by exchange: a callback is either seen by the closer or finds it closed.
+
+namespace heddle::detail {
+
+namespace {
+
+struct Closed final : DoneCallback {
+    void run(TaskControl& done) override { static_cast<void>(done); }
+};
+Closed closed_mark;
+
+Coro<void> run_in_order(ControlRef done, DoneCallback* first) {
+    while (first != nullptr) {
+        const std::unique_ptr<DoneCallback> callback(first);
+        first = first->next;
+        try {
+            callback->run(*done);
+        } catch (...) {
+            report_exception(done->scheduler, "Exception in done callback", std::current_exception());
+        }
+    }
+    co_return;
+}
+
+void post_callbacks(TaskControl& control, DoneCallback* first) noexcept {
+    control.add_ref();
+    auto coro = run_in_order(ControlRef(&control), first);
+    auto frame = CoroAccess::take(coro);
+    frame.promise().link = FinalAwaiter::root_tag;
+    ControlRef(&spawn_root(*control.scheduler, frame, {}));
+}
+
+}  // namespace
+
+DoneCallback* callbacks_closed() noexcept { return &closed_mark; }
+
+void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept {
+    DoneCallback* newest = extras.callbacks.exchange(callbacks_closed(), acq_rel);  // acq_rel [callbacks]
+    DoneCallback* first = nullptr;
+    while (newest != nullptr) {
+        DoneCallback* next = newest->next;
+        newest->next = first;
+        first = newest;
+        newest = next;
+    }
+    if (first != nullptr) {
+        post_callbacks(control, first);
+    }
+}
+
+void add_done_callback(TaskControl& control, DoneCallback* callback) {
+    std::unique_ptr<DoneCallback> owned(callback);
+    TaskExtras& extras = extras_of(control);
+    // acq_rel [join]: either the completer looks at the callbacks, or we see that it is done
+    if ((control.join.fetch_or(TaskControl::join_extras, acq_rel) & TaskControl::join_done) == 0) {
+        DoneCallback* head = extras.callbacks.load(acquire);  // acquire [callbacks]
+        while (head != callbacks_closed()) {
+            owned->next = head;
+            if (extras.callbacks.compare_exchange_weak(head, owned.get(), acq_rel, acquire)) {  // acq_rel [callbacks]
+                static_cast<void>(owned.release());
+                return;
+            }
+        }
+    }
+    owned->next = nullptr;
+    post_callbacks(control, owned.release());
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <heddle/detail/task/extras.hpp>
+
+namespace heddle::detail {
+
+/// Marks a list that is closed: later callbacks run at once (on the scheduler).
+[[nodiscard]] DoneCallback* callbacks_closed() noexcept;
+
+/// Takes all callbacks of a task that is done and has them run in registration order.
+void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept;
+
+}  // namespace heddle::detail

@@ -1,0 +1,222 @@
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/task/extras.hpp>
+#include <heddle/detail/task/schedule.hpp>
+#include <heddle/error.hpp>
+
+#include "callbacks.hpp"
+
+#include <string>
+#include <utility>
+
+// [extras] created by CAS, acquired by load; the completer learns from the join exchange that they matter.
+// [message] handed over by exchange before the cancel request, taken by the owner when it throws.
+
+namespace heddle::detail {
+
+namespace {
+
+void drop_result(TaskControl& control) noexcept {
+    switch (control.outcome) {
+        case Outcome::none: break;
+        case Outcome::value:
+            if (control.has_flag(TaskControl::boxed)) {
+                auto* box = std::launder(static_cast<ResultBox*>(result_words(control)));
+                box->destroy(box->object);
+                control.flags.store(TaskControl::started, relaxed);  // relaxed: nobody else is left
+            }
+            break;
+        case Outcome::error:
+        case Outcome::cancelled: std::destroy_at(&stored_exception(control)); break;
+    }
+    control.outcome = Outcome::none;
+}
+
+}  // namespace
+
+TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t refs) {
+    TaskControl* control = slab_allocate();
+    // relaxed: a stale waker compares seq only, and seq goes on growing over reuse
+    const std::uint64_t seq = word::seq(control->word.load(relaxed)) + 1;
+    control->word.store(seq << word::seq_shift, relaxed);  // relaxed: as above
+    control->resume = nullptr;
+    control->frame = nullptr;
+    control->kind = kind;
+    control->outcome = Outcome::none;
+    control->flags.store(0, relaxed);  // relaxed: not shared yet
+    control->join.store(0, relaxed);   // relaxed: not shared yet
+    control->scheduler = scheduler;
+    control->refs.store(refs, release);  // release [refs]: all_tasks() takes a reference and reads the rest
+    return *control;
+}
+
+ControlRef ref_if_alive(TaskControl& control) noexcept {
+    std::uint32_t n = control.refs.load(relaxed);  // relaxed: the CAS validates it
+    while (n != 0) {
+        if (control.refs.compare_exchange_weak(n, n + TaskControl::handle_ref, acq_rel, relaxed)) {  // acq_rel [refs]
+            return ControlRef(&control);
+        }
+    }
+    return ControlRef();
+}
+
+void TaskControl::release_control(TaskControl& control) noexcept {
+    TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
+    if (control.outcome == Outcome::error && !control.has_flag(retrieved)) [[unlikely]] {
+        const std::string name = extras != nullptr ? extras->name : std::string();
+        report_exception(control.scheduler, "Task exception was never retrieved" + (name.empty() ? "" : ": " + name),
+                         stored_exception(control));
+    }
+    drop_result(control);
+    if (extras != nullptr) {
+        delete extras->cancel_message.load(relaxed);  // relaxed: nobody else is left
+        delete extras;
+        control.extras.store(nullptr, relaxed);  // relaxed: nobody else is left
+    }
+    control.kind = TaskKind::free;
+    slab_free(&control);
+}
+
+TaskExtras& extras_of(TaskControl& control) {
+    TaskExtras* extras = control.extras.load(acquire);  // acquire [extras]
+    if (extras != nullptr) {
+        return *extras;
+    }
+    auto* fresh = new TaskExtras;
+    if (control.extras.compare_exchange_strong(extras, fresh, acq_rel, acquire)) {  // acq_rel [extras]
+        return *fresh;
+    }
+    delete fresh;
+    return *extras;
+}
+
+void complete_control(TaskControl& control) noexcept {
+    std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
+    for (;;) {
+        if ((w & word::pending) != 0 && control.outcome != Outcome::cancelled) {
+            drop_result(control);
+            store_exception(control, Outcome::cancelled, nullptr);
+        }
+        const std::uint64_t next = (w & ~(word::phase_mask | word::requests)) | word::done;
+        if (control.word.compare_exchange_weak(w, next, acq_rel, relaxed)) {  // acq_rel [grant]: refuses later requests
+            break;
+        }
+    }
+    finish_join(control);
+}
+
+void finish_join(TaskControl& control) noexcept {
+    // acq_rel [join]: publishes the result; learns of every joiner and callback
+    const std::uintptr_t old = control.join.exchange(TaskControl::join_done, acq_rel);
+    const std::uintptr_t joiner = old & ~TaskControl::join_flags;
+    if (joiner != 0) {
+        auto* who = reinterpret_cast<Waiter*>(joiner);
+        if (who->claim(control.join_seq)) {
+            schedule(*who);
+        }
+    }
+    if ((old & TaskControl::join_extras) != 0) [[unlikely]] {
+        TaskExtras& extras = *control.extras.load(acquire);  // acquire [extras]
+        extras.joined.set();
+        run_callbacks_of(control, extras);
+    }
+}
+
+bool join_enqueue(TaskControl& control, WaitToken token, JoinPlace& place) {
+    std::uintptr_t state = control.join.load(acquire);  // acquire [join]
+    for (;;) {
+        if ((state & TaskControl::join_done) != 0) {
+            return false;
+        }
+        if ((state & ~TaskControl::join_extras) != 0) {
+            break;  // occupied
+        }
+        // acq_rel [join]: BUSY makes us the only one who writes join_seq
+        if (control.join.compare_exchange_weak(state, state | TaskControl::join_busy, acq_rel, acquire)) {
+            control.join_seq = token.seq;
+            state |= TaskControl::join_busy;
+            place.inline_cell = true;
+            for (;;) {
+                const std::uintptr_t next =
+                    reinterpret_cast<std::uintptr_t>(token.who) | (state & TaskControl::join_extras);
+                if (control.join.compare_exchange_weak(state, next, acq_rel, acquire)) {  // acq_rel [join]
+                    return true;
+                }
+                if ((state & TaskControl::join_done) != 0) {
+                    return false;
+                }
+            }
+        }
+    }
+    TaskExtras& extras = extras_of(control);
+    // acq_rel [join]: either the completer sees the bit and sets the event, or we see that it is done
+    if ((control.join.fetch_or(TaskControl::join_extras, acq_rel) & TaskControl::join_done) != 0) {
+        return false;
+    }
+    place.inline_cell = false;
+    return extras.joined.enqueue(token, place.place);
+}
+
+bool join_leave(TaskControl& control, const JoinPlace& place, const Waiter& who) noexcept {
+    if (!place.inline_cell) {
+        return control.extras.load(acquire)->joined.leave(place.place, who);  // acquire [extras]
+    }
+    std::uintptr_t state = control.join.load(relaxed);  // relaxed: the CAS validates it
+    while ((state & ~TaskControl::join_flags) == reinterpret_cast<std::uintptr_t>(&who)) {
+        // acq_rel [join]
+        if (control.join.compare_exchange_weak(state, state & TaskControl::join_extras, acq_rel, acquire)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cancel_control(TaskControl& control, const char* message, std::size_t length) {
+    if (length != 0) {
+        auto* text = new std::string(message, length);
+        delete extras_of(control).cancel_message.exchange(text, acq_rel);  // acq_rel [message]
+    }
+    switch (control.request_cancel()) {
+        case CancelStep::refused: return false;
+        case CancelStep::recorded: return true;
+        case CancelStep::claimed: schedule(control); return true;
+    }
+    return false;
+}
+
+int cancel_count(const TaskControl& control) noexcept {
+    return static_cast<int>(word::count(control.word.load(acquire)));  // acquire [grant]
+}
+
+int uncancel_control(TaskControl& control) noexcept {
+    std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
+    for (;;) {
+        if (word::count(w) == 0 || word::phase(w) == word::done) {
+            return static_cast<int>(word::count(w));
+        }
+        std::uint64_t next = w - word::count_one;
+        if (word::count(next) == 0) {
+            next &= ~word::pending;  // withdrawn; ABORT stays: that wait has been claimed for good
+        }
+        if (control.word.compare_exchange_weak(w, next, acq_rel, relaxed)) {  // acq_rel [grant]
+            return static_cast<int>(word::count(next));
+        }
+    }
+}
+
+void require_value(TaskControl& control) {
+    if (!control.done()) {
+        throw InvalidStateError("Result is not set.");
+    }
+    if (control.outcome == Outcome::error) {
+        control.set_flag(TaskControl::retrieved);
+        std::rethrow_exception(stored_exception(control));
+    }
+    if (control.outcome == Outcome::cancelled) {
+        if (const std::exception_ptr& error = stored_exception(control); error != nullptr) {
+            std::rethrow_exception(error);
+        }
+        throw CancelledError();
+    }
+}
+
+}  // namespace heddle::detail

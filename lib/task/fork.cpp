@@ -1,0 +1,266 @@
+#include <heddle/detail/task/extras.hpp>
+#include <heddle/detail/task/fork.hpp>
+#include <heddle/detail/task/schedule.hpp>
+
+namespace heddle::detail {
+
+namespace {
+
+TaskControl* made(std::uintptr_t control) noexcept {
+    return reinterpret_cast<TaskControl*>(control & ~ForkChild::cancel_bit);
+}
+
+TaskControl& control_of_child(ForkChild& child, bool started) {
+    std::uintptr_t seen = child.control.load(acquire);  // acquire [child]
+    if (made(seen) != nullptr) {
+        return *made(seen);
+    }
+    TaskControl& fresh = make_control(TaskKind::fork_child, this_worker->scheduler, TaskControl::runtime_ref);
+    if (started) {
+        fresh.set_own_flag(TaskControl::started);
+    }
+    if (auto context = inherited_context(child.scope->owner()); context != nullptr) {
+        extras_of(fresh).context = std::move(context);
+    }
+    const std::uint64_t clean = fresh.word.load(relaxed);  // relaxed: not shared yet
+    for (;;) {
+        if ((seen & ForkChild::cancel_bit) != 0) {
+            fresh.word.store(word::add_count(clean) | word::pending, relaxed);  // relaxed: not shared yet
+        }
+        // acq_rel [child]
+        if (child.control.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&fresh) | seen, acq_rel,
+                                                acquire)) {
+            return fresh;
+        }
+        if (made(seen) != nullptr) {
+            fresh.drop_ref(TaskControl::runtime_ref);
+            return *made(seen);
+        }
+    }
+}
+
+void detach(ForkChild& child) {
+    if (!child.detached) {
+        child.parent = &control_of(child.scope->owner());
+        child.detached = true;
+    }
+}
+
+/// A child's control block does not carry its result; it only has to say that it is over.
+void complete_child(ForkChild& child, bool failed) noexcept {
+    if (TaskControl* control = made(child.control.load(acquire)); control != nullptr) {  // acquire [child]
+        if (failed) {
+            store_exception(*control, Outcome::cancelled, nullptr);
+        } else {
+            control->outcome = Outcome::value;
+        }
+        complete_control(*control);
+    }
+}
+
+/// The last access to the scope, unless the parent has to be woken.
+void join_detached(ForkChild& child) noexcept {
+    TaskControl* parent = child.parent;
+    // acq_rel [join]; *child.scope may be gone
+    const std::uint64_t old = child.scope->join.fetch_sub(1, acq_rel);
+    const std::uint64_t seq = old >> ForkScope::count_bits;
+    if ((old & ForkScope::count_mask) == 1 && seq != 0 && parent->claim(seq)) {
+        schedule(*parent);
+    }
+}
+
+}  // namespace
+
+std::shared_ptr<const ContextNode> inherited_context(Running running) {
+    while (running.is_child()) {
+        TaskControl* control = made(running.child()->control.load(acquire));  // acquire [child]
+        if (control != nullptr) {
+            running = Running(control);
+        } else {
+            running = running.child()->scope->owner();
+        }
+    }
+    TaskExtras* extras = running.control()->extras.load(acquire);  // acquire [extras]
+    return extras != nullptr ? extras->context : nullptr;
+}
+
+TaskControl& control_of(Running running) noexcept {
+    return running.is_child() ? control_of_child(*running.child(), true) : *running.control();
+}
+
+Waiter& current_waiter() noexcept {
+    const Running running = this_worker->current;
+    if (!running.is_child()) [[likely]] {
+        return *running.control();
+    }
+    TaskControl& control = control_of(running);
+    detach(*running.child());
+    return control;
+}
+
+ForkScope::ForkScope(std::span<ForkChild> all, OnError failed) noexcept
+    : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed) {}
+
+ForkScope::~ForkScope() {
+    for (ForkChild& child : children) {
+        if (TaskControl* control = made(child.control.load(relaxed)); control != nullptr) {  // relaxed: all joined
+            control->drop_ref(TaskControl::runtime_ref);
+        }
+    }
+}
+
+std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
+    WorkerContext& worker = *this_worker;
+    parent_ = parent;
+    owner_ = worker.current;
+    outer_ = worker.scope;
+    join.store(children.size(), relaxed);  // relaxed: children are published by the deque or the ready queue
+    if (children.empty()) {
+        return parent;
+    }
+    if (ready_work_waits(worker)) {
+        return start_as_tasks(worker);
+    }
+    worker.scope = this;
+    for (std::size_t i = children.size() - 1; i > 0; --i) {
+        worker.forks.push(&children[i]);
+    }
+    on_deque = static_cast<std::uint32_t>(children.size() - 1);
+    if (on_deque != 0) {
+        forks_pushed(worker);
+    }
+    worker.current = Running(&children[0]);
+    return children[0].frame;
+}
+
+std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
+    TaskControl* parent = &control_of(owner_);
+    for (ForkChild& child : children) {
+        child.detached = true;
+        child.parent = parent;
+        TaskControl& control = control_of_child(child, false);
+        control.resume = child.frame.address();
+        control.frame = &child;
+    }
+    for (ForkChild& child : children) {
+        post_behind(control_of_child(child, false));
+    }
+    static_cast<void>(worker);
+    return park();
+}
+
+std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept {
+    while (on_deque > 0) {
+        ForkChild* child = worker.forks.pop();
+        if (child == nullptr) {
+            on_deque = 0;  // stolen, and with it all that were pushed before
+            break;
+        }
+        --on_deque;
+        if (child->control.load(relaxed) != 0) {  // relaxed: set by this thread, or soon enough
+            child->never_ran = true;
+            ++ended_in_line;
+            continue;
+        }
+        worker.current = Running(child);
+        return child->frame;
+    }
+    worker.scope = outer_;
+    worker.current = owner_;
+    if (ended_in_line != children.size()) {
+        return park();
+    }
+    if (ready_work_waits(worker)) {
+        Waiter& me = current_waiter();
+        set_resume_point(me, parent_);
+        post_behind(static_cast<TaskControl&>(me));
+        return std::noop_coroutine();
+    }
+    return parent_;
+}
+
+/// The owner has no more children to run in line: waits for the detached ones.
+std::coroutine_handle<> ForkScope::park() noexcept {
+    const WaitToken token = suspension_.begin(*this);
+    return wait_for_rest(token.seq, ended_in_line);
+}
+
+std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_t ended) noexcept {
+    for (;;) {
+        std::uint64_t j = join.load(acquire);  // acquire [join]
+        std::uint64_t left = 0;
+        do {
+            left = (j & count_mask) - ended;
+        } while (!join.compare_exchange_weak(j, left == 0 ? 0 : (seq << count_bits) | left, acq_rel, acquire));  // acq_rel [join]
+        ended = 0;
+        if (left == 0) {
+            return parent_;
+        }
+        if (suspension_.commit()) {
+            return std::noop_coroutine();  // *this may be gone
+        }
+        if (!still_waiting()) {
+            return parent_;
+        }
+        seq = suspension_.again().seq;
+    }
+}
+
+/// The parent runs again: false when all children have ended.
+bool ForkScope::still_waiting() noexcept {
+    if (suspension_.interrupted()) {
+        cancelled_ = true;
+        cancel_children();
+    }
+    std::uint64_t j = join.load(acquire);  // acquire [join]
+    do {
+        if ((j & count_mask) == 0) {
+            return false;
+        }
+    } while (!join.compare_exchange_weak(j, j & count_mask, acq_rel, acquire));  // acq_rel [join]: takes our seq out
+    return true;
+}
+
+std::coroutine_handle<> ForkScope::on_wake_parent(WakeHook& hook) noexcept {
+    auto& scope = static_cast<ForkScope&>(hook);
+    return scope.still_waiting() ? scope.wait_for_rest(scope.suspension_.again().seq, 0) : scope.parent_;
+}
+
+void ForkScope::cancel_children() noexcept {
+    for (ForkChild& child : children) {
+        // acq_rel [child]: either we see the control block, or its maker sees the bit
+        if (TaskControl* control = made(child.control.fetch_or(ForkChild::cancel_bit, acq_rel)); control != nullptr) {
+            cancel_control(*control, nullptr, 0);
+        }
+    }
+}
+
+std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
+    ForkScope& scope = *child.scope;
+    if (failed) [[unlikely]] {
+        scope.on_error(scope, child);
+    }
+    complete_child(child, failed);
+    if (!child.detached) [[likely]] {
+        ++scope.ended_in_line;
+        return scope.next_in_line(*this_worker);
+    }
+    join_detached(child);
+    return std::noop_coroutine();
+}
+
+std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
+    detach(child);
+    if (child.control.load(relaxed) != 0) {  // relaxed: a cancel that comes later finds the child running
+        return fork_skip(child);
+    }
+    thief.current = Running(&child);
+    return child.frame;
+}
+
+std::coroutine_handle<> fork_skip(ForkChild& child) noexcept {
+    child.never_ran = true;
+    return fork_finished(child, true);
+}
+
+}  // namespace heddle::detail

@@ -1,0 +1,183 @@
+#include <heddle/detail/task/join.hpp>
+#include <heddle/detail/task/schedule.hpp>
+#include <heddle/error.hpp>
+#include <heddle/task.hpp>
+
+#include "callbacks.hpp"
+
+#include <stdexcept>
+
+namespace heddle::detail {
+
+std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
+    if (HEDDLE_FORCE_SUSPEND && target_->done()) {
+        post_running_task(frame);
+        return std::noop_coroutine();
+    }
+    frame_ = frame;
+    return wait(suspension_.begin(*this));
+}
+
+std::coroutine_handle<> JoinWait::wait(WaitToken token) {
+    for (;;) {
+        if (!join_enqueue(*target_, token, place_)) {
+            return frame_;
+        }
+        if (suspension_.commit()) {
+            return std::noop_coroutine();  // *this may be gone
+        }
+        if (!keep_waiting()) {
+            return frame_;
+        }
+        token = suspension_.again();
+    }
+}
+
+/// After a wake-up: false when this wait is over.
+bool JoinWait::keep_waiting() {
+    if (!suspension_.interrupted()) {
+        return false;
+    }
+    join_leave(*target_, place_, suspension_.waiter());
+    if (on_cancel_ == OnCancel::forward) {
+        const std::string message = take_cancel_message(suspension_.waiter());
+        if (cancel_control(*target_, message.data(), message.size())) {
+            return true;  // the target decides how this ends
+        }
+    }
+    left_ = true;
+    return false;
+}
+
+std::coroutine_handle<> JoinWait::woken(WakeHook& hook) noexcept {
+    auto& self = static_cast<JoinWait&>(hook);
+    return self.keep_waiting() ? self.wait(self.suspension_.again()) : self.frame_;
+}
+
+void YieldAwaiter::post_yielding(Waiter& me) noexcept { post_behind(static_cast<TaskControl&>(me)); }
+
+Scheduler& running_scheduler() {
+    Scheduler* scheduler = current_scheduler();
+    if (scheduler == nullptr) {
+        throw std::runtime_error("no running event loop");
+    }
+    return *scheduler;
+}
+
+TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
+    TaskControl* made = nullptr;
+    try {
+        made = &make_control(TaskKind::task, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
+        if (!name.empty()) {
+            extras_of(*made).name = std::move(name);
+        }
+        if (this_worker != nullptr) {
+            if (auto context = inherited_context(this_worker->current); context != nullptr) {
+                extras_of(*made).context = std::move(context);
+            }
+        }
+        task_born(scheduler);
+    } catch (...) {
+        if (made != nullptr) {
+            made->drop_ref(TaskControl::handle_ref + TaskControl::runtime_ref);
+        }
+        frame.destroy();
+        throw;
+    }
+    made->resume = frame.address();
+    made->frame = frame.address();
+    post_control(*made);
+    return *made;
+}
+
+std::exception_ptr task_exception(TaskControl& control) {
+    if (!control.done()) {
+        throw InvalidStateError("Exception is not set.");
+    }
+    if (control.outcome == Outcome::cancelled) {
+        require_value(control);
+    }
+    if (control.outcome != Outcome::error) {
+        return nullptr;
+    }
+    control.set_flag(TaskControl::retrieved);
+    return stored_exception(control);
+}
+
+namespace {
+
+/// Names are rarely touched: a tiny lock that only name() and set_name() of one task share.
+class NameLock : Immovable {
+public:
+    explicit NameLock(TaskExtras& extras) noexcept : lock_(extras.name_lock) {
+        while (lock_.exchange(1, acq_rel) != 0) {  // acq_rel [name]
+            spin_pause();
+        }
+    }
+    ~NameLock() {
+        lock_.store(0, release);  // release [name]
+    }
+
+private:
+    Atomic<std::uint32_t>& lock_;
+};
+
+Atomic<std::uint64_t> unnamed_tasks{0};
+
+}  // namespace
+
+std::string task_name(TaskControl& control) {
+    TaskExtras& extras = extras_of(control);
+    const NameLock lock(extras);
+    if (extras.name.empty()) {
+        extras.name = "Task-" + std::to_string(unnamed_tasks.fetch_add(1, relaxed) + 1);  // relaxed: only unique
+    }
+    return extras.name;
+}
+
+void set_task_name(TaskControl& control, std::string name) {
+    TaskExtras& extras = extras_of(control);
+    const NameLock lock(extras);
+    extras.name = std::move(name);
+}
+
+void join_blocking(TaskControl& control, const char* what) {
+    Suspension suspension;
+    const WaitToken token = suspension.begin_blocking(what);
+    JoinPlace place;
+    if (join_enqueue(control, token, place)) {
+        suspension.block();
+    }
+}
+
+}  // namespace heddle::detail
+
+namespace heddle {
+
+Task<void> current_task() {
+    if (detail::this_worker == nullptr) {
+        return {};
+    }
+    detail::TaskControl& control = detail::control_of(detail::this_worker->current);
+    control.add_ref();
+    return Task<void>(detail::ControlRef(&control));
+}
+
+std::vector<Task<void>> all_tasks() {
+    struct Search {
+        detail::Scheduler* scheduler;
+        std::vector<Task<void>> found;
+    } search{&detail::running_scheduler(), {}};
+    detail::slab_for_each(
+        [](detail::TaskControl& control, void* context) {
+            auto& s = *static_cast<Search*>(context);
+            if (detail::ControlRef ref = detail::ref_if_alive(control);
+                ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::thread && !ref->done()) {
+                s.found.emplace_back(std::move(ref));
+            }
+        },
+        &search);
+    return std::move(search.found);
+}
+
+}  // namespace heddle

@@ -1,0 +1,150 @@
+#include <heddle/detail/sync/atomic.hpp>
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/task/slab.hpp>
+
+#include <new>
+
+// Each thread keeps a LIFO of free blocks; surplus travels in batches over a global stack. The memory is
+// type-stable, so a pop that reads a stale node reads a valid one; a tag in the head's free bits tells a
+// recycled head from the one that was read.
+//
+// [slab]  a slab is published by CAS, walkers acquire it.
+// [batch] pushing a batch releases what its blocks' last users wrote; popping acquires it.
+
+namespace heddle::detail {
+
+namespace {
+
+constexpr std::size_t slab_blocks = 1023;  // with the header: 64 KiB
+constexpr std::size_t batch_blocks = 64;
+
+struct alignas(cache_line) Slab {
+    Slab* next = nullptr;
+    TaskControl blocks[slab_blocks];
+};
+static_assert(sizeof(Slab) == 64 * 1024);
+
+Atomic<Slab*> slabs{nullptr};  // push-only
+
+// Free blocks link through `frame`; the first block of a batch links to the next batch through `resume`.
+// Pops may read these of a block that is being recycled, hence the atomic view.
+void set_link(void*& field, TaskControl* value) noexcept {
+    __atomic_store_n(&field, static_cast<void*>(value), __ATOMIC_RELAXED);
+}
+TaskControl* link(void*& field) noexcept { return static_cast<TaskControl*>(__atomic_load_n(&field, __ATOMIC_RELAXED)); }
+
+// { tag:22 | address / 64 : 42 }
+Atomic<std::uint64_t> batches{0};
+constexpr unsigned address_bits = 42;
+constexpr std::uint64_t address_mask = (std::uint64_t{1} << address_bits) - 1;
+TaskControl* head_block(std::uint64_t head) noexcept {
+    return reinterpret_cast<TaskControl*>((head & address_mask) * cache_line);
+}
+std::uint64_t next_head(std::uint64_t old, const TaskControl* block) noexcept {
+    return ((old & ~address_mask) + (address_mask + 1)) | (reinterpret_cast<std::uintptr_t>(block) / cache_line);
+}
+
+void push_batch(TaskControl* first) noexcept {
+    std::uint64_t head = batches.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        set_link(first->resume, head_block(head));
+    } while (!batches.compare_exchange_weak(head, next_head(head, first), acq_rel, relaxed));  // acq_rel [batch]
+}
+
+TaskControl* pop_batch() noexcept {
+    std::uint64_t head = batches.load(acquire);  // acquire [batch]
+    while (head_block(head) != nullptr) {
+        TaskControl* next = link(head_block(head)->resume);
+        if (batches.compare_exchange_weak(head, next_head(head, next), acq_rel, acquire)) {  // acq_rel [batch]
+            return head_block(head);
+        }
+    }
+    return nullptr;
+}
+
+struct Cache {
+    TaskControl* free = nullptr;
+    std::size_t n = 0;
+    Cache() noexcept = default;
+    ~Cache();
+};
+thread_local Cache cache;
+
+Cache::~Cache() {
+    if (free != nullptr) {
+        push_batch(free);
+        free = nullptr;
+        n = 0;
+    }
+}
+
+void refill(Cache& c) {
+    if (TaskControl* batch = pop_batch(); batch != nullptr) {
+        c.free = batch;
+        c.n = batch_blocks;  // about: the last batch of a thread may be shorter or longer
+        return;
+    }
+    auto* slab = new Slab;
+    Slab* head = slabs.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        slab->next = head;
+    } while (!slabs.compare_exchange_weak(head, slab, acq_rel, relaxed));  // acq_rel [slab]
+    for (std::size_t i = slab_blocks; i-- > 0;) {
+        set_link(slab->blocks[i].frame, c.free);
+        c.free = &slab->blocks[i];
+    }
+    c.n = slab_blocks;
+}
+
+}  // namespace
+
+TaskControl* slab_allocate() {
+    Cache& c = cache;
+    if (c.free == nullptr) [[unlikely]] {
+        refill(c);
+    }
+    TaskControl* block = c.free;
+    c.free = link(block->frame);
+    c.n -= c.n > 0 ? 1 : 0;
+    return block;
+}
+
+void slab_free(TaskControl* control) noexcept {
+    Cache& c = cache;
+    set_link(control->frame, c.free);
+    c.free = control;
+    if (++c.n >= 2 * slab_blocks) [[unlikely]] {
+        // Give the newer half away in batches; the older half stays warm enough.
+        for (std::size_t given = 0; given < slab_blocks && c.free != nullptr; given += batch_blocks) {
+            TaskControl* first = c.free;
+            TaskControl* last = first;
+            for (std::size_t i = 1; i < batch_blocks && link(last->frame) != nullptr; ++i) {
+                last = link(last->frame);
+            }
+            c.free = link(last->frame);
+            set_link(last->frame, nullptr);
+            push_batch(first);
+        }
+        c.n -= slab_blocks;
+    }
+}
+
+void slab_for_each(void (*fn)(TaskControl& control, void* context), void* context) {
+    for (Slab* s = slabs.load(acquire); s != nullptr; s = s->next) {  // acquire [slab]
+        for (TaskControl& block : s->blocks) {
+            fn(block, context);
+        }
+    }
+}
+
+std::size_t slab_in_use() noexcept {
+    std::size_t n = 0;
+    slab_for_each(
+        [](TaskControl& control, void* count) {
+            *static_cast<std::size_t*>(count) += control.refs.load(acquire) != 0 ? 1 : 0;  // acquire [refs]
+        },
+        &n);
+    return n;
+}
+
+}  // namespace heddle::detail

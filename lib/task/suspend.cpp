@@ -1,0 +1,143 @@
+#include <heddle/detail/sync/parker.hpp>
+#include <heddle/detail/task/extras.hpp>
+#include <heddle/detail/task/schedule.hpp>
+#include <heddle/detail/task/timer.hpp>
+#include <heddle/detail/task/worker_context.hpp>
+#include <heddle/detail/wait/suspension.hpp>
+#include <heddle/error.hpp>
+
+#include <stdexcept>
+#include <string>
+
+// Seam 1: what waiting needs of tasks. current_waiter() is in fork.cpp.
+
+namespace heddle::detail {
+
+constinit thread_local WorkerContext* this_worker = nullptr;
+
+void set_resume_point(Waiter& who, std::coroutine_handle<> frame) noexcept {
+    static_cast<TaskControl&>(who).resume = frame.address();
+}
+
+void set_resume_hook(Waiter& who, WakeHook& hook) noexcept {
+    static_cast<TaskControl&>(who).resume =
+        reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(&hook) | TaskControl::hook_bit);
+}
+
+void schedule(Waiter& who) noexcept {
+    auto& control = static_cast<TaskControl&>(who);
+    if (control.kind == TaskKind::thread) [[unlikely]] {
+        futex_wake_one(&control.word);  // the slab is type-stable: at worst a stray wake of a later tenant
+    } else {
+        post_control(control);
+    }
+}
+
+void schedule_batch(Waiter* const* who, std::size_t n) noexcept { post_controls(who, n); }
+
+void post_running_task(std::coroutine_handle<> frame) noexcept {
+    Waiter& me = current_waiter();
+    set_resume_point(me, frame);
+    post_behind(static_cast<TaskControl&>(me));
+}
+
+std::string take_cancel_message(Waiter& who) {
+    TaskExtras* extras = static_cast<TaskControl&>(who).extras.load(acquire);  // acquire [extras]
+    std::string text;
+    if (extras != nullptr) {
+        const std::unique_ptr<std::string> message(extras->cancel_message.exchange(nullptr, acq_rel));  // acq_rel [message]
+        if (message != nullptr) {
+            text = std::move(*message);
+        }
+    }
+    return text;
+}
+
+void throw_cancelled(Waiter& who) { throw CancelledError(take_cancel_message(who)); }
+
+namespace {
+
+/// A plain thread's place to wait in; kept for the thread's life.
+struct ThreadWaiter {
+    TaskControl* control = &make_control(TaskKind::thread, nullptr, TaskControl::handle_ref);
+    ThreadWaiter() = default;
+    ThreadWaiter(const ThreadWaiter&) = delete;
+    ThreadWaiter& operator=(const ThreadWaiter&) = delete;
+    ThreadWaiter(ThreadWaiter&&) = delete;
+    ThreadWaiter& operator=(ThreadWaiter&&) = delete;
+    ~ThreadWaiter() { control->drop_ref(TaskControl::handle_ref); }
+};
+
+}  // namespace
+
+Waiter& blocking_waiter(const char* what) {
+    if (this_worker != nullptr) {
+        throw std::runtime_error(std::string(what) + " called on a worker thread, where it would stop other tasks; " +
+                                 "co_await the waiting form instead");
+    }
+    static thread_local ThreadWaiter waiter;
+    return *waiter.control;
+}
+
+void block_until_claimed(Waiter& me, std::uint64_t seq) noexcept {
+    for (;;) {
+        const std::uint64_t w = me.word.load(acquire);  // acquire [grant]
+        if (word::seq(w) != seq) {
+            return;
+        }
+        // The futex looks at the low half, which holds the phase and the low bits of seq: a claim changes it.
+        futex_wait(&me.word, static_cast<std::uint32_t>(w), never);
+    }
+}
+
+bool take_due_scopes(Waiter& who) noexcept {
+    auto& control = static_cast<TaskControl&>(who);
+    TaskExtras* extras = control.extras.load(relaxed);  // relaxed: scopes are the owner's own
+    if (extras == nullptr) {
+        return false;
+    }
+    bool any = false;
+    for (ScopeTimer* s = extras->scopes; s != nullptr; s = s->outer) {
+        std::uint32_t expected = ScopeTimer::expiring;
+        // acq_rel [scope]: from here on the timer that fired leaves this task alone
+        if (s->scope.compare_exchange_strong(expected, ScopeTimer::delivered, acq_rel, relaxed)) {
+            any = true;
+            std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
+            while (!control.word.compare_exchange_weak(w, word::add_count(w), acq_rel, relaxed)) {  // acq_rel [grant]
+            }
+        }
+    }
+    return any;
+}
+
+void fire_scope(ScopeTimer& timer) noexcept {
+    std::uint32_t expected = ScopeTimer::entered;
+    if (!timer.scope.compare_exchange_strong(expected, ScopeTimer::expiring, acq_rel, relaxed)) {  // acq_rel [scope]
+        return;
+    }
+    Waiter& who = *timer.who;
+    std::uint64_t w = who.word.load(acquire);  // acquire [suspend]
+    for (;;) {
+        if (word::phase(w) == word::done) {
+            return;
+        }
+        if (word::phase(w) == word::active || (w & word::nocancel) != 0) {
+            // acq_rel [grant]: the task looks at its scopes when it next wants to park, or after this wait
+            if (who.word.compare_exchange_weak(w, w | word::check, acq_rel, acquire)) {
+                return;
+            }
+            continue;
+        }
+        // Suspended. The task's own change of the scope precedes its park, which we have just read.
+        if (timer.scope.load(acquire) != ScopeTimer::expiring) {  // acquire [scope]
+            return;
+        }
+        const std::uint64_t next = ((w & ~word::phase_mask) | word::check) + word::seq_one;
+        if (who.word.compare_exchange_weak(w, next, acq_rel, acquire)) {  // acq_rel [grant]
+            schedule(who);
+            return;
+        }
+    }
+}
+
+}  // namespace heddle::detail
