@@ -46,12 +46,7 @@ public:
     /// Runs the coroutine in the awaiting task and gives its result. If cancelled: the request is delivered
     /// at whatever the coroutine itself waits for. Throws what the coroutine throws; std::runtime_error if it
     /// was awaited before.
-    detail::CoroAwaiter<T> operator co_await() {
-        if (!frame_ || frame_.promise().link != 0 || frame_.done()) {
-            detail::throw_coro_reused();
-        }
-        return detail::CoroAwaiter<T>(frame_);
-    }
+    detail::CoroAwaiter<T> operator co_await();
 
 private:
     friend struct detail::CoroAccess;
@@ -67,7 +62,7 @@ private:
 namespace detail {
 
 template <class T>
-class CoroAwaiter {
+class [[nodiscard]] CoroAwaiter {
 public:
     explicit CoroAwaiter(std::coroutine_handle<Promise<T>> callee) noexcept : callee_(callee) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -87,16 +82,28 @@ struct CoroAccess {
     static std::coroutine_handle<Promise<T>> frame(const Coro<T>& coro) noexcept {
         return coro.frame_;
     }
-    /// Takes the frame away; checks that it can still be started.
+    /// The frame, which must not have been started or given away.
     template <class T>
-    static std::coroutine_handle<Promise<T>> take(Coro<T>& coro) {
+    static std::coroutine_handle<Promise<T>> startable(const Coro<T>& coro) {
         if (!coro.frame_ || coro.frame_.promise().link != 0 || coro.frame_.done()) {
             throw_coro_reused();
         }
-        return std::exchange(coro.frame_, nullptr);
+        return coro.frame_;
+    }
+    /// The same; the caller owns it from now on.
+    template <class T>
+    static std::coroutine_handle<Promise<T>> take(Coro<T>& coro) {
+        const auto frame = startable(coro);
+        coro.frame_ = nullptr;
+        return frame;
     }
 };
 
 }  // namespace detail
+
+template <class T>
+detail::CoroAwaiter<T> Coro<T>::operator co_await() {
+    return detail::CoroAwaiter<T>(detail::CoroAccess::startable(*this));
+}
 
 }  // namespace heddle

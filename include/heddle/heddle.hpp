@@ -5,9 +5,12 @@
 #include <heddle/coro.hpp>
 #include <heddle/error.hpp>
 #include <heddle/event.hpp>
+#include <heddle/gather.hpp>
 #include <heddle/lock.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/semaphore.hpp>
 #include <heddle/sleep.hpp>
 #include <heddle/task.hpp>
+#include <heddle/task_group.hpp>
+#include <heddle/timeout.hpp>
 #include <heddle/version.hpp>

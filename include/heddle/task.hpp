@@ -27,7 +27,7 @@ struct TaskOptions {
 /// cancel() before the CancelledError it causes.
 /// Cost: a 64-byte control block and the coroutine's frame; copying a handle is one atomic operation.
 template <class T = void>
-class [[nodiscard]] Task {
+class Task {
 public:
     using value_type = T;
 

@@ -216,4 +216,22 @@ TimerNode* arm_timer(WaitToken token, std::int64_t when) {
 
 void disarm_timer(TimerNode* node) noexcept { node->wheel->disarm(*node); }
 
+ScopeTimer* arm_scope_timer(Waiter& who, std::int64_t when) {
+    ScopeTimer* timer = make_scope_timer();
+    timer->who = &who;
+    timer->when = when;
+    if (when != never) {
+        self().timers().arm(*timer);
+    }
+    return timer;
+}
+
+void disarm_scope_timer(ScopeTimer* timer) noexcept {
+    if (timer->wheel != nullptr) {
+        timer->wheel->disarm(*timer);
+    } else {
+        free_timer(*timer);
+    }
+}
+
 }  // namespace heddle::detail

@@ -51,6 +51,8 @@ TimerLink* merge_sort(TimerLink* list) noexcept {
 
 TimerNode* make_timer() { return ::new (frame_pool::allocate(sizeof(TimerNode))) TimerNode; }
 
+ScopeTimer* make_scope_timer() { return ::new (frame_pool::allocate(sizeof(ScopeTimer))) ScopeTimer; }
+
 void free_timer(TimerNode& node) noexcept {
     if (node.is_scope) {
         auto& scope = static_cast<ScopeTimer&>(node);

@@ -66,6 +66,7 @@ private:
 };
 
 [[nodiscard]] TimerNode* make_timer();
+[[nodiscard]] ScopeTimer* make_scope_timer();
 void free_timer(TimerNode& node) noexcept;
 
 }  // namespace heddle::detail

@@ -138,7 +138,7 @@ void Worker::execute(ForkChild& child) { drive(fork_adopt(*this, child)); }
 std::coroutine_handle<> Worker::first_step(TaskControl& task) {
     task.set_own_flag(TaskControl::started);
     // relaxed: a request that comes later is seen at the first suspension
-    if ((task.word.load(relaxed) & word::pending) == 0) [[likely]] {
+    if ((task.word.load(relaxed) & word::pending) == 0 || task.has_flag(TaskControl::observed)) [[likely]] {
         return std::coroutine_handle<>::from_address(task.resume);
     }
     if (task.kind == TaskKind::fork_child) {
@@ -149,6 +149,7 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
         std::coroutine_handle<>::from_address(frame).destroy();
         store_exception(control, Outcome::cancelled,
                         message.empty() ? nullptr : std::make_exception_ptr(CancelledError(message)));
+        complete_control(control);
     };
     finished_frame = task.frame;
     return std::noop_coroutine();
@@ -174,7 +175,6 @@ void Worker::drive(std::coroutine_handle<> next) {
 void Worker::end_root() {
     TaskControl& control = *current.control();
     std::exchange(finish, nullptr)(control, finished_frame);
-    complete_control(control);
     scheduler->died();
     control.drop_ref(TaskControl::runtime_ref);
 }

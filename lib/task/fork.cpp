@@ -209,7 +209,7 @@ std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_
 /// The parent runs again: false when all children have ended.
 bool ForkScope::still_waiting() noexcept {
     if (suspension_.interrupted()) {
-        cancelled_ = true;
+        cancelled_.store(true, release);  // release [child]: a child that is then cancelled knows why
         cancel_children();
     }
     std::uint64_t j = join.load(acquire);  // acquire [join]

@@ -39,7 +39,7 @@ bool JoinWait::keep_waiting() {
         return false;
     }
     join_leave(*target_, place_, suspension_.waiter());
-    if (on_cancel_ == OnCancel::forward) {
+    if (on_cancel_ == OnCancel::forward || (on_cancel_ == OnCancel::if_scope && scope_->was_cancelled())) {
         const std::string message = take_cancel_message(suspension_.waiter());
         if (cancel_control(*target_, message.data(), message.size())) {
             return true;  // the target decides how this ends
@@ -64,7 +64,7 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
+TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
     TaskControl* made = nullptr;
     try {
         made = &make_control(TaskKind::task, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
@@ -86,8 +86,13 @@ TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std
     }
     made->resume = frame.address();
     made->frame = frame.address();
-    post_control(*made);
     return *made;
+}
+
+TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
+    TaskControl& control = prepare_root(scheduler, frame, std::move(name));
+    post_control(control);
+    return control;
 }
 
 std::exception_ptr task_exception(TaskControl& control) {
@@ -106,29 +111,13 @@ std::exception_ptr task_exception(TaskControl& control) {
 
 namespace {
 
-/// Names are rarely touched: a tiny lock that only name() and set_name() of one task share.
-class NameLock : Immovable {
-public:
-    explicit NameLock(TaskExtras& extras) noexcept : lock_(extras.name_lock) {
-        while (lock_.exchange(1, acq_rel) != 0) {  // acq_rel [name]
-            spin_pause();
-        }
-    }
-    ~NameLock() {
-        lock_.store(0, release);  // release [name]
-    }
-
-private:
-    Atomic<std::uint32_t>& lock_;
-};
-
 Atomic<std::uint64_t> unnamed_tasks{0};
 
 }  // namespace
 
 std::string task_name(TaskControl& control) {
     TaskExtras& extras = extras_of(control);
-    const NameLock lock(extras);
+    const TinyLockHold hold(extras.name_lock);
     if (extras.name.empty()) {
         extras.name = "Task-" + std::to_string(unnamed_tasks.fetch_add(1, relaxed) + 1);  // relaxed: only unique
     }
@@ -137,7 +126,7 @@ std::string task_name(TaskControl& control) {
 
 void set_task_name(TaskControl& control, std::string name) {
     TaskExtras& extras = extras_of(control);
-    const NameLock lock(extras);
+    const TinyLockHold hold(extras.name_lock);
     extras.name = std::move(name);
 }
 

@@ -52,6 +52,7 @@ struct alignas(cache_line) TaskControl : Waiter {
 
     static constexpr std::uint8_t started = 1;    // owner only: the root frame has been resumed once
     static constexpr std::uint8_t boxed = 2;      // owner only: the value lies behind a ResultBox
+    static constexpr std::uint8_t observed = 8;   // its root frame looks itself whether it is cancelled at the start
     static constexpr std::uint8_t retrieved = 4;  // somebody has looked at the error
 
     [[nodiscard]] bool has_flag(std::uint8_t flag) const noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/sync/tiny_lock.hpp>
 #include <heddle/detail/task/control_block.hpp>
 #include <heddle/detail/task/worker_context.hpp>
 #include <heddle/event.hpp>
@@ -25,7 +26,7 @@ struct TaskExtras {
     Atomic<DoneCallback*> callbacks{nullptr};  // newest first; closed when the task is done
     Atomic<std::string*> cancel_message{nullptr};
     std::string name;                        // under name_lock
-    Atomic<std::uint32_t> name_lock{0};
+    TinyLock name_lock;
     ScopeTimer* scopes = nullptr;          // owner only: innermost open timeout scope
     std::shared_ptr<const ContextNode> context;  // owner only after the start
 };

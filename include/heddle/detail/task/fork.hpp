@@ -53,7 +53,7 @@ struct ForkScope : WakeHook {
     void cancel_children() noexcept;
 
     /// The parent was asked to stop while it waited.
-    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_.load(acquire); }  // acquire [child]
     /// The parent's waiter, if it has been made: for throw_cancelled.
     [[nodiscard]] Waiter& parent_waiter() const noexcept { return suspension_.waiter(); }
 
@@ -80,7 +80,7 @@ private:
     Running owner_;
     std::coroutine_handle<> parent_;
     Suspension suspension_;
-    bool cancelled_ = false;
+    Atomic<bool> cancelled_{false};
 };
 
 /// At a child's final suspension: what to run next.

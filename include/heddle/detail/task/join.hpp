@@ -25,10 +25,16 @@ namespace heddle::detail {
 /// itself get CancelledError.
 class JoinWait : public WakeHook {
 public:
-    enum class OnCancel : bool { forward, leave };
+    enum class OnCancel : std::uint8_t {
+        forward,   ///< the target is cancelled, and the wait goes on
+        leave,     ///< the target is left alone
+        if_scope,  ///< forward if the scope is cancelled as a whole, leave if only a sibling failed
+    };
 
     JoinWait(TaskControl& target, OnCancel on_cancel) noexcept
         : WakeHook{&JoinWait::woken}, target_(&target), on_cancel_(on_cancel) {}
+    JoinWait(TaskControl& target, const ForkScope* scope) noexcept
+        : WakeHook{&JoinWait::woken}, target_(&target), scope_(scope), on_cancel_(OnCancel::if_scope) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return target_->done() && !HEDDLE_FORCE_SUSPEND; }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return suspend(frame); }
@@ -46,6 +52,7 @@ private:
     static std::coroutine_handle<> woken(WakeHook& hook) noexcept;
 
     TaskControl* target_;
+    const ForkScope* scope_ = nullptr;
     std::coroutine_handle<> frame_;
     Suspension suspension_;
     JoinPlace place_;
@@ -138,7 +145,10 @@ private:
 /// The running worker's scheduler. Throws std::runtime_error("no running event loop") elsewhere.
 [[nodiscard]] Scheduler& running_scheduler();
 
-/// Makes `frame` (at its first suspension, linked as a root) a task; the caller gets one handle reference.
+/// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller gets
+/// one handle reference. The frame is destroyed if this throws.
+[[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name);
+/// prepare_root and post it.
 [[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name);
 
 [[nodiscard]] std::exception_ptr task_exception(TaskControl& control);
@@ -176,8 +186,7 @@ struct TaskAccess {
     }
     template <class T>
     static Task<T> spawn(Scheduler& scheduler, Coro<T> coro, std::string name) {
-        auto frame = CoroAccess::frame(coro);
-        static_cast<void>(CoroAccess::take(coro));  // checks that it has not been awaited
+        auto frame = CoroAccess::take(coro);
         frame.promise().link = FinalAwaiter::root_tag;
         return Task<T>(ControlRef(&spawn_root(scheduler, frame, std::move(name))));
     }

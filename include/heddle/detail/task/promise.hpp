@@ -73,11 +73,10 @@ T unwrap(Stored<T>&& stored) {
     }
 }
 
-/// Moves what a root coroutine ended with into its control block and frees the frame: run by the worker's
-/// loop, not by the coroutine's own final suspension.
+/// Moves what a root coroutine ended with into its control block, frees the frame and completes the task: run
+/// by the worker's loop, not by the coroutine's own final suspension.
 template <class Promise>
-void finish_root(TaskControl& control, void* frame) noexcept {
-    auto handle = std::coroutine_handle<Promise>::from_address(frame);
+void move_result(TaskControl& control, std::coroutine_handle<Promise> handle) noexcept {
     auto& completion = handle.promise().completion;
     if (completion.kind() == Outcome::value) {
         try {
@@ -89,6 +88,12 @@ void finish_root(TaskControl& control, void* frame) noexcept {
         store_exception(control, completion.kind(), std::move(completion.error()));
     }
     handle.destroy();
+}
+
+template <class Promise>
+void finish_root(TaskControl& control, void* frame) noexcept {
+    move_result(control, std::coroutine_handle<Promise>::from_address(frame));
+    complete_control(control);
 }
 
 /// link = frame to continue | ForkChild* + 1 | 2 (root of a task)

@@ -33,7 +33,7 @@ struct WorkerContext : Immovable {
     ForkScope* scope = nullptr;    // innermost gather whose children run in line here
     Scheduler* scheduler = nullptr;
 
-    // Left by a root frame at its final suspension: the loop moves the result and frees the frame.
+    // Left by a root frame at its final suspension: the loop has it moved out, freed and completed.
     void (*finish)(TaskControl& control, void* frame) noexcept = nullptr;
     void* finished_frame = nullptr;
 

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <heddle/detail/task/await.hpp>
+#include <heddle/detail/task/fork.hpp>
+
+#include <variant>
+
+namespace heddle::detail {
+
+/// A scope whose first failure cancels the siblings; all are awaited either way.
+struct FailFastScope : ForkScope {
+    explicit FailFastScope(std::span<ForkChild> all) noexcept : ForkScope(all, &FailFastScope::child_failed) {}
+    Atomic<ForkChild*> first_failed{nullptr};
+
+private:
+    static void child_failed(ForkScope& scope, ForkChild& child) noexcept {
+        auto& self = static_cast<FailFastScope&>(scope);
+        ForkChild* expected = nullptr;
+        // acq_rel [child]: the first failure counts
+        if (self.first_failed.compare_exchange_strong(expected, &child, acq_rel, relaxed)) {
+            scope.cancel_children();
+        }
+    }
+};
+
+/// A scope whose children may fail as they like.
+struct TolerantScope : ForkScope {
+    explicit TolerantScope(std::span<ForkChild> all) noexcept
+        : ForkScope(all, [](ForkScope&, ForkChild&) noexcept {}) {}
+};
+
+/// Makes `coro` the child's code.
+template <class T>
+void bind_child(ForkScope& scope, ForkChild& child, const Coro<T>& coro) {
+    auto frame = CoroAccess::startable(coro);
+    child.scope = &scope;
+    child.frame = frame;
+    frame.promise().link = reinterpret_cast<std::uintptr_t>(&child) | FinalAwaiter::fork_tag;
+}
+
+/// What a void result becomes where a value is needed.
+template <class T>
+using OrMonostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class T>
+OrMonostate<T> take_completion(const Coro<T>& coro) {
+    auto& completion = CoroAccess::frame(coro).promise().completion;
+    if constexpr (std::is_void_v<T>) {
+        completion.take();
+        return {};
+    } else {
+        return unwrap<T>(completion.take());
+    }
+}
+
+template <class T>
+[[nodiscard]] std::exception_ptr completion_error(const Coro<T>& coro, const ForkChild& child) {
+    auto& completion = CoroAccess::frame(coro).promise().completion;
+    if (child.never_ran) {
+        return std::make_exception_ptr(CancelledError());
+    }
+    return completion.kind() == Outcome::value ? nullptr : completion.error();
+}
+
+}  // namespace heddle::detail

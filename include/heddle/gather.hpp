@@ -1,0 +1,235 @@
+#pragma once
+
+#include <heddle/detail/structure/members.hpp>
+#include <heddle/detail/structure/scope.hpp>
+#include <heddle/task.hpp>
+
+#include <array>
+#include <memory>
+#include <stdexcept>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace heddle {
+
+/// Tag: `gather(return_exceptions, …)` gives a Result for each child instead of throwing the first error.
+struct ReturnExceptions {};
+inline constexpr ReturnExceptions return_exceptions{};
+
+/// What one child ended with.
+template <class T>
+class Result {
+public:
+    using value_type = detail::OrMonostate<T>;
+
+    explicit Result(std::exception_ptr error) noexcept : state_(std::in_place_index<1>, std::move(error)) {}
+    template <class U>
+    explicit Result(std::in_place_t, U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
+
+    [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+    /// The value; throws the child's error if it has none.
+    [[nodiscard]] value_type& value() & {
+        require();
+        return std::get<0>(state_);
+    }
+    [[nodiscard]] const value_type& value() const& {
+        require();
+        return std::get<0>(state_);
+    }
+    [[nodiscard]] value_type&& value() && {
+        require();
+        return std::move(std::get<0>(state_));
+    }
+    /// The error, also a CancelledError; null if there is a value.
+    [[nodiscard]] std::exception_ptr exception() const noexcept {
+        return has_value() ? nullptr : std::get<1>(state_);
+    }
+
+private:
+    void require() const {
+        if (!has_value()) {
+            std::rethrow_exception(std::get<1>(state_));
+        }
+    }
+    std::variant<value_type, std::exception_ptr> state_;
+};
+
+namespace detail {
+
+template <bool Tolerant, class T>
+using GatheredOne = std::conditional_t<Tolerant, Result<T>, OrMonostate<T>>;
+
+/// The result of one child after the join.
+template <bool Tolerant, class T>
+GatheredOne<Tolerant, T> gathered(const Coro<T>& coro, const ForkChild& child) {
+    if constexpr (Tolerant) {
+        if (std::exception_ptr error = completion_error(coro, child); error != nullptr) {
+            return Result<T>(std::move(error));
+        }
+        return Result<T>(std::in_place, take_completion(coro));
+    } else {
+        return take_completion(coro);
+    }
+}
+
+/// The part of both awaiters that does not depend on how the children are kept.
+template <bool Tolerant>
+class GatherBase : Immovable {
+public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+        return transfer(scope_.start(parent));
+    }
+
+protected:
+    explicit GatherBase(std::span<ForkChild> children) noexcept : scope_(children) {}
+    void throw_if_cancelled() {
+        if (scope_.was_cancelled()) [[unlikely]] {
+            throw_cancelled(scope_.parent_waiter());
+        }
+    }
+    std::conditional_t<Tolerant, TolerantScope, FailFastScope> scope_;
+};
+
+template <bool Tolerant, class... Ts>
+struct GatherTupleChildren {
+    std::array<ForkChild, sizeof...(Ts)> children;
+};
+
+template <bool Tolerant, class... Ts>
+class GatherTupleAwaiter : GatherTupleChildren<Tolerant, Ts...>, public GatherBase<Tolerant> {
+    using Children = GatherTupleChildren<Tolerant, Ts...>;
+
+public:
+    template <class... Members>
+    explicit GatherTupleAwaiter(std::tuple<Members...>&& members)
+        : GatherBase<Tolerant>(Children::children), coros_(bind(std::move(members), std::index_sequence_for<Ts...>{})) {}
+
+    std::tuple<GatheredOne<Tolerant, Ts>...> await_resume() {
+        this->throw_if_cancelled();
+        return collect(std::index_sequence_for<Ts...>{});
+    }
+
+private:
+    template <class... Members, std::size_t... I>
+    std::tuple<Coro<Ts>...> bind(std::tuple<Members...>&& members, std::index_sequence<I...>) {
+        std::tuple<Coro<Ts>...> coros{member_coro(std::move(std::get<I>(members)), this->scope_)...};
+        (bind_child(this->scope_, Children::children[I], std::get<I>(coros)), ...);
+        return coros;
+    }
+    template <std::size_t... I>
+    std::tuple<GatheredOne<Tolerant, Ts>...> collect(std::index_sequence<I...>) {
+        if constexpr (!Tolerant) {
+            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr) [[unlikely]] {  // acquire [child]
+                ((failed == &Children::children[I]
+                      ? std::rethrow_exception(completion_error(std::get<I>(coros_), *failed))
+                      : static_cast<void>(0)),
+                 ...);
+            }
+        }
+        return {gathered<Tolerant>(std::get<I>(coros_), Children::children[I])...};
+    }
+
+    std::tuple<Coro<Ts>...> coros_;
+};
+
+struct GatherVectorChildren {
+    explicit GatherVectorChildren(std::size_t n) : children(new ForkChild[n]) {}
+    std::unique_ptr<ForkChild[]> children;  // NOLINT(modernize-avoid-c-arrays): ForkChild cannot move
+};
+
+template <bool Tolerant, class T>
+class GatherVectorAwaiter : GatherVectorChildren, public GatherBase<Tolerant> {
+public:
+    template <class Member>
+    explicit GatherVectorAwaiter(std::vector<Member>&& members)
+        : GatherVectorChildren(members.size()),
+          GatherBase<Tolerant>({children.get(), checked_size(members.size())}) {
+        coros_.reserve(members.size());
+        for (std::size_t i = 0; i < members.size(); ++i) {
+            coros_.push_back(member_coro(std::move(members[i]), this->scope_));
+            bind_child(this->scope_, children[i], coros_.back());
+        }
+    }
+
+    std::vector<GatheredOne<Tolerant, T>> await_resume() {
+        this->throw_if_cancelled();
+        if constexpr (!Tolerant) {
+            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr) [[unlikely]] {  // acquire [child]
+                std::rethrow_exception(completion_error(coros_[static_cast<std::size_t>(failed - children.get())], *failed));
+            }
+        }
+        std::vector<GatheredOne<Tolerant, T>> results;
+        results.reserve(coros_.size());
+        for (std::size_t i = 0; i < coros_.size(); ++i) {
+            results.push_back(gathered<Tolerant>(coros_[i], children[i]));
+        }
+        return results;
+    }
+
+private:
+    static std::size_t checked_size(std::size_t n) {
+        if (n >= ForkScope::count_mask) {
+            throw std::length_error("gather: too many children");
+        }
+        return n;
+    }
+    std::vector<Coro<T>> coros_;
+};
+
+/// What gather() returns: nothing runs until it is awaited, once.
+template <bool Tolerant, class... Members>
+class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple {
+public:
+    explicit GatherTuple(std::tuple<Members...> members) : members_(std::move(members)) {}
+    auto operator co_await() { return GatherTupleAwaiter<Tolerant, typename Members::value_type...>(std::move(members_)); }
+
+private:
+    std::tuple<Members...> members_;
+};
+
+template <bool Tolerant, class Member>
+class [[nodiscard("gather does nothing until it is co_awaited")]] GatherVector {
+public:
+    explicit GatherVector(std::vector<Member> members) : members_(std::move(members)) {}
+    auto operator co_await() { return GatherVectorAwaiter<Tolerant, typename Member::value_type>(std::move(members_)); }
+
+private:
+    std::vector<Member> members_;
+};
+
+}  // namespace detail
+
+/// Runs all and gives their results as a tuple in the order of the arguments; void becomes std::monostate.
+///
+/// Coroutines (and other awaitables) are children of this call: they run in parallel, start in the order of the
+/// arguments, and none outlives it. At the first error the others are cancelled, all are awaited, and that
+/// error is thrown. Tasks are only waited for: at the first error they are left running, as asyncio does.
+/// If cancelled: every child and task is cancelled and awaited, then CancelledError is thrown.
+/// Cost: a child that neither suspends nor is stolen by another worker costs its frame and two jumps.
+template <detail::Awaitable... As>
+auto gather(As&&... awaitables) {
+    return detail::GatherTuple<false, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
+        std::tuple(detail::as_member(std::forward<As>(awaitables))...));
+}
+/// The same for any number of children of one type; the results come as a vector.
+template <detail::Awaitable A>
+auto gather(std::vector<A> awaitables) {
+    return detail::GatherVector<false, decltype(detail::as_member(std::declval<A>()))>(
+        detail::as_members(std::move(awaitables)));
+}
+/// gather that never throws a child's error: each child gives a Result.
+template <detail::Awaitable... As>
+auto gather(ReturnExceptions, As&&... awaitables) {
+    return detail::GatherTuple<true, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
+        std::tuple(detail::as_member(std::forward<As>(awaitables))...));
+}
+template <detail::Awaitable A>
+auto gather(ReturnExceptions, std::vector<A> awaitables) {
+    return detail::GatherVector<true, decltype(detail::as_member(std::declval<A>()))>(
+        detail::as_members(std::move(awaitables)));
+}
+
+}  // namespace heddle
