@@ -1,0 +1,78 @@
+#pragma once
+
+#include <heddle/coro.hpp>
+#include <heddle/detail/task/slab.hpp>
+#include <heddle/detail/wait/suspend.hpp>
+#include <heddle/runtime.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace heddle::test {
+
+/// Base of suites whose tests run with 1, 2 and 4 workers:
+///
+///   class Lock : public OverWorkers {};
+///   HEDDLE_OVER_WORKERS(Lock);
+///   TEST_P(Lock, LOCK_01_a_new_lock_is_free) { ... run(main()); }
+///
+/// After each test: every task and handle is gone, and no exception went to the runtime's handler unless the
+/// test took it with take_reports(). Threads that the test started must have been joined by then: a thread
+/// that blocked keeps one control block until it ends.
+class OverWorkers : public testing::TestWithParam<unsigned> {
+protected:
+    void SetUp() override {
+        // The main thread's own block, made at its first blocking call, belongs to the base.
+        static_cast<void>(detail::blocking_waiter("test"));
+        base_ = detail::slab_in_use();
+    }
+    void TearDown() override {
+        EXPECT_EQ(detail::slab_in_use(), base_) << "tasks, handles or blocked threads outlive the test";
+        for (const std::string& report : take_reports()) {
+            ADD_FAILURE() << "to the exception handler: " << report;
+        }
+    }
+
+    [[nodiscard]] static unsigned workers() { return GetParam(); }
+
+    /// For tests that make their own Runtime.
+    RuntimeOptions options() {
+        RuntimeOptions options;
+        options.workers = workers();
+        options.exception_handler = [this](const std::string& context, const std::exception_ptr& error) {
+            static_cast<void>(error);
+            const std::lock_guard hold(reports_lock_);
+            reports_.push_back(context);
+        };
+        return options;
+    }
+
+    /// asyncio.run() on a runtime of its own.
+    template <class T>
+    T run(Coro<T> main) {
+        return heddle::run(std::move(main), options());
+    }
+
+    /// What has gone to the exception handler so far; forgets it.
+    std::vector<std::string> take_reports() {
+        const std::lock_guard hold(reports_lock_);
+        return std::exchange(reports_, {});
+    }
+
+private:
+    std::size_t base_ = 0;
+    std::mutex reports_lock_;
+    std::vector<std::string> reports_;
+};
+
+}  // namespace heddle::test
+
+// Used as a declaration, outside of functions. Tests are called <suite>.<name>/<workers>.
+#define HEDDLE_OVER_WORKERS(suite) \
+    INSTANTIATE_TEST_SUITE_P(workers, suite, testing::Values(1U, 2U, 4U), testing::PrintToStringParamName())
