@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <mutex>
@@ -20,7 +21,7 @@ namespace heddle::test {
 ///
 ///   class Lock : public OverWorkers {};
 ///   HEDDLE_OVER_WORKERS(Lock);
-///   TEST_P(Lock, LOCK_01_a_new_lock_is_free) { ... run(main()); }
+///   TEST_P(Lock, LOCK_01_a_new_lock_is_free) { run([&]() -> Coro<void> { ... }); }
 ///
 /// After each test: every task and handle is gone, and no exception went to the runtime's handler unless the
 /// test took it with take_reports(). Threads that the test started must have been joined by then: a thread
@@ -57,6 +58,11 @@ protected:
     template <class T>
     T run(Coro<T> main) {
         return heddle::run(std::move(main), options());
+    }
+    /// The same for a coroutine lambda, which lives until its coroutine has ended.
+    template <std::invocable Body>
+    auto run(Body body) {
+        return run(body());
     }
 
     /// What has gone to the exception handler so far; forgets it.

@@ -4,15 +4,18 @@
 #include <heddle/detail/task/join.hpp>
 #include <heddle/detail/wait/inspect.hpp>
 #include <heddle/detail/wait/suspend.hpp>
+#include <heddle/error.hpp>
 #include <heddle/event.hpp>
 #include <heddle/task.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <stdexcept>
 #include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 // Waiting until something is parked, where an asyncio test would say sleep(0).
 //
@@ -61,6 +64,26 @@ Coro<void> until_parked(Task<Ts>... tasks) {
 template <class... Ts>
 void until_parked_blocking(const Task<Ts>&... tasks) {
     until_blocking([&] { return all_parked(tasks...); });
+}
+
+/// Waits until each of `tasks` has ended. To be cancelled is an end like any other; an error is thrown on.
+template <class... Ts>
+Coro<void> settle(Task<Ts>... tasks) {
+    const std::array<Task<void>, sizeof...(Ts)> all{Task<void>(tasks)...};
+    for (const Task<void>& task : all) {
+        try {
+            co_await task;
+        } catch (const CancelledError&) {
+            continue;
+        }
+    }
+}
+/// The same for any number of them.
+template <class T>
+Coro<void> settle_all(const std::vector<Task<T>>& tasks) {
+    for (const Task<T>& task : tasks) {
+        co_await settle(task);
+    }
 }
 
 /// How many wait for a primitive now.

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 // The helpers of the other suites.
 
@@ -24,7 +25,7 @@ TEST_P(Support, UntilParkedSeesATaskInItsWait) {
     heddle::Event event;
     auto take = [&]() -> Coro<void> { co_await lock.acquire(); };
     auto look = [&]() -> Coro<void> { co_await event.wait(); };
-    auto main = [&]() -> Coro<void> {
+    run([&]() -> Coro<void> {
         co_await lock.acquire();
         const Task<void> a = create_task(take());
         const Task<void> b = create_task(look());
@@ -36,8 +37,26 @@ TEST_P(Support, UntilParkedSeesATaskInItsWait) {
         event.set();
         auto both_done = [&] { return a.done() && b.done(); };
         co_await until(both_done);
+        co_await settle(a, b);
+    });
+}
+
+TEST_P(Support, SettleTakesCancellationForAnEnd) {
+    heddle::Event never;
+    auto wait = [&]() -> Coro<int> {
+        co_await never.wait();
+        co_return 1;
     };
-    run(main());
+    run([&]() -> Coro<void> {
+        std::vector<Task<int>> tasks;
+        for (int i = 0; i < 3; ++i) {
+            tasks.push_back(create_task(wait()));
+            tasks.back().cancel();
+        }
+        co_await settle(tasks[0], tasks[1]);
+        co_await settle_all(tasks);
+        EXPECT_TRUE(tasks[0].cancelled() && tasks[1].cancelled() && tasks[2].cancelled());
+    });
 }
 
 TEST_P(Support, BlockingThreadIsSeenAsleep) {
@@ -56,12 +75,11 @@ TEST_P(Support, ReportsAreCollected) {
         co_await yield();
         throw std::runtime_error("nobody looks");
     };
-    auto main = [&]() -> Coro<void> {
+    run([&]() -> Coro<void> {
         Task<void> task = create_task(fail(), {.name = "failing"});
         auto ended = [&] { return task.done(); };
         co_await until(ended);
-    };
-    run(main());
+    });
     const auto reports = take_reports();
     ASSERT_EQ(reports.size(), 1U);
     EXPECT_NE(reports[0].find("failing"), std::string::npos);
