@@ -1,12 +1,9 @@
 #pragma once
 
 #include <heddle/detail/wait/inspect.hpp>
-#include <heddle/detail/wait/suspension.hpp>
-#include <heddle/detail/wait/wait_queue.hpp>
+#include <heddle/detail/wait/ticket_awaiter.hpp>
 
 namespace heddle {
-
-class Event;
 
 namespace detail {
 
@@ -21,7 +18,7 @@ struct EventWord : Immovable {
     static constexpr std::uint64_t set_bit = 1;
     static constexpr std::uint64_t ticket = 2;
 
-    [[nodiscard]] bool is_set() const noexcept { return (word.load(acquire) & set_bit) != 0; }  // acquire [set]
+    [[nodiscard]] bool passable() const noexcept { return (word.load(acquire) & set_bit) != 0; }  // acquire [set]
     /// Raises the flag and wakes everybody who drew a ticket before. Last access to *this is its RMW.
     void set() noexcept;
     void clear() noexcept {
@@ -33,34 +30,14 @@ struct EventWord : Immovable {
     bool leave(WaitPlace place, const Waiter& who) noexcept;
 };
 
-/// Waits for an EventWord; gives true, as asyncio. If cancelled: nothing changes.
-class [[nodiscard("does nothing until it is co_awaited")]] EventAwaiter {
+/// Waits for an EventWord; gives true, as asyncio.
+class [[nodiscard("does nothing until it is co_awaited")]] EventAwaiter : public TicketAwaiter<EventWord> {
 public:
-    explicit EventAwaiter(EventWord& event) noexcept : event_(event) {}
-
-    bool await_ready() noexcept {
-        ready_ = event_.is_set();
-        return ready_ && !HEDDLE_FORCE_SUSPEND;
-    }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
-        return suspend(frame) ? std::noop_coroutine() : frame;
-    }
+    using TicketAwaiter::TicketAwaiter;
     bool await_resume() {
-        if (suspension_.begun()) {
-            finish();
-        }
+        TicketAwaiter::await_resume();
         return true;
     }
-    void wait_blocking(const char* what);
-
-private:
-    bool suspend(std::coroutine_handle<> frame);
-    void finish();
-
-    EventWord& event_;
-    Suspension suspension_;
-    WaitPlace place_;
-    bool ready_ = false;
 };
 
 }  // namespace detail
@@ -87,7 +64,7 @@ public:
     /// Lowers the flag; touches no waiter.
     void clear() noexcept { event_.clear(); }
     /// A snapshot.
-    [[nodiscard]] bool is_set() const noexcept { return event_.is_set(); }
+    [[nodiscard]] bool is_set() const noexcept { return event_.passable(); }
 
 private:
     friend struct detail::Inspect;

@@ -7,6 +7,7 @@
 #include <heddle/event.hpp>
 #include <heddle/gather.hpp>
 #include <heddle/lock.hpp>
+#include <heddle/queue.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/semaphore.hpp>
 #include <heddle/sleep.hpp>

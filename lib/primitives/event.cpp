@@ -44,31 +44,4 @@ bool EventWord::leave(WaitPlace place, const Waiter& who) noexcept {
     return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
 }
 
-bool EventAwaiter::suspend(std::coroutine_handle<> frame) {
-    if (HEDDLE_FORCE_SUSPEND && ready_) {
-        post_running_task(frame);
-        return true;
-    }
-    const WaitToken token = suspension_.begin(frame);
-    if (!event_.enqueue(token, place_)) {
-        suspension_.not_needed();
-        return false;
-    }
-    return suspension_.commit();
-}
-
-void EventAwaiter::finish() {
-    if (suspension_.interrupted()) {
-        event_.leave(place_, suspension_.waiter());
-        throw_cancelled(suspension_.waiter());
-    }
-}
-
-void EventAwaiter::wait_blocking(const char* what) {
-    const WaitToken token = suspension_.begin_blocking(what);
-    if (!event_.is_set() && event_.enqueue(token, place_)) {
-        suspension_.block();
-    }
-}
-
 }  // namespace heddle::detail

@@ -11,6 +11,14 @@ struct Inspect {
         const auto n = primitive.permits_.count();
         return n < 0 ? static_cast<std::size_t>(-n) : 0;
     }
+    template <class Queue>
+    static std::size_t getters(const Queue& queue) {
+        return queue.waiting_getters();
+    }
+    template <class Queue>
+    static std::size_t putters(const Queue& queue) {
+        return queue.waiting_putters();
+    }
     template <class Primitive>
     static std::size_t parked(const Primitive& primitive) {
         return primitive.parked_waiters();

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <heddle/detail/wait/latch_word.hpp>
+#include <heddle/detail/wait/permits.hpp>
+#include <heddle/event.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+// Queue = two semaphores around a container.
+//
+// slots  free places (absent when unbounded): put takes one, get gives one back
+// items  { count:48 | inflight:14 | immediate:1 | closed:1 }: put gives one, get takes one
+// open   put_count - task_done_count, what join() waits for
+//
+// No value travels through a wait queue: a waiter that is cancelled gives back a permit and nothing else, so
+// no item can be lost or doubled. Rules:
+// 1. An item is in the container before its permit is given; so whoever holds a permit finds an item.
+// 2. inflight counts the puts that have passed the closed check and not yet published. After `closed` it only
+//    falls; the RMW that brings {closed, inflight = 0} about is followed by exactly one seal().
+// 3. seal() adds so many permits that every get passes from then on: the container, which can only shrink
+//    now, decides between an item and QueueShutDown. A get that finds nothing gives its permit back.
+// 4. After the RMW that gives a permit a put touches only this block, under the EpochPin of the call: the
+//    getter may have destroyed the Queue, which retires the block.
+//
+// [items] every change of the word is an acq_rel RMW: what was done before put() is seen after the get().
+
+namespace heddle::detail {
+
+class QueueCore : public Retired {
+public:
+    explicit QueueCore(std::ptrdiff_t maxsize) noexcept : slots(maxsize > 0 ? maxsize : 0), limit(maxsize) {}
+    QueueCore(const QueueCore&) = delete;
+    QueueCore& operator=(const QueueCore&) = delete;
+    QueueCore(QueueCore&&) = delete;
+    QueueCore& operator=(QueueCore&&) = delete;
+
+    static constexpr std::int64_t closed_bit = 1;
+    static constexpr std::int64_t immediate_bit = 2;
+    static constexpr std::int64_t inflight_one = 4;
+    static constexpr std::int64_t inflight_mask = ((std::int64_t{1} << 14U) - 1) * inflight_one;
+    static constexpr std::int64_t item = std::int64_t{1} << 16U;
+    /// Permits that sealing adds: more than anybody can ever use up.
+    static constexpr std::int64_t plenty = std::int64_t{1} << 40U;
+
+    [[nodiscard]] bool bounded() const noexcept { return limit > 0; }
+    [[nodiscard]] std::ptrdiff_t size() const noexcept;
+    [[nodiscard]] bool closed() const noexcept { return (items.count() & closed_bit) != 0; }
+    [[nodiscard]] bool full() const noexcept { return bounded() && slots.count() <= 0; }
+
+    // The steps of put, with a slot taken and under an EpochPin:
+    /// Throws QueueShutDown if the queue is closed.
+    void begin_put();
+    /// The item is in the container: hands it to a getter.
+    void publish();
+    /// The item could not be stored: as if the put had never begun.
+    void undo_put();
+
+    /// A permit for an item, not to be used: closed, or the item could not be moved out.
+    void give_item_back();
+    void give_slot_back();
+
+    /// Throws QueueShutDown or QueueEmpty: why get_nowait() has no item.
+    [[noreturn]] void throw_no_item() const;
+    [[noreturn]] void throw_no_slot() const;
+    void task_done();
+
+    /// Under an EpochPin; `drain` pops and destroys all items and returns how many.
+    void shutdown(bool immediate);
+
+    Permits slots;
+    Permits items{0};
+    LatchWord open;
+    EventWord closed_event;
+    const std::ptrdiff_t limit;
+
+protected:
+    ~QueueCore() = default;
+
+private:
+    /// Empties the container; calls dropped() for each item.
+    virtual void drain() = 0;
+    void seal();
+    void leave_put(std::int64_t change);
+
+protected:
+    void dropped();
+};
+
+/// Waits for a free slot, if the queue is bounded.
+class SlotAwaiter {
+public:
+    explicit SlotAwaiter(QueueCore& core) noexcept : core_(core), permit_(core.slots) {}
+    bool await_ready() noexcept {
+        if (!core_.bounded()) {
+            return true;
+        }
+        waited_ = true;
+        return permit_.await_ready();
+    }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return permit_.await_suspend(frame);
+    }
+    /// With a slot taken, or throws CancelledError.
+    void finish() {
+        if (waited_) {
+            permit_.await_resume();
+        }
+    }
+    void wait_blocking(const char* what) {
+        if (core_.bounded()) {
+            permit_.wait_blocking(what);
+        }
+    }
+
+protected:
+    QueueCore& core_;
+
+private:
+    PermitAwaiter permit_;
+    bool waited_ = false;
+};
+
+}  // namespace heddle::detail

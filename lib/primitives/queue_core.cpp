@@ -1,0 +1,111 @@
+#include <heddle/detail/queue/core.hpp>
+#include <heddle/error.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+
+namespace heddle::detail {
+
+namespace {
+constexpr std::int64_t no_bound = std::numeric_limits<std::int64_t>::max();
+}
+
+std::ptrdiff_t QueueCore::size() const noexcept {
+    std::int64_t n = items.count() >> 16U;
+    if (n > plenty / 2) {
+        n -= plenty;
+    }
+    return std::max<std::ptrdiff_t>(n, 0);
+}
+
+void QueueCore::begin_put() {
+    std::int64_t w = items.word.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        if ((w & closed_bit) != 0) {
+            throw QueueShutDown();
+        }
+    } while (!items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
+    open.count_up();  // before the item can be got and counted down again
+}
+
+void QueueCore::publish() { leave_put(item - inflight_one); }
+
+void QueueCore::undo_put() {
+    static_cast<void>(open.count_down());
+    leave_put(-inflight_one);
+    give_slot_back();
+}
+
+void QueueCore::leave_put(std::int64_t change) {
+    // acq_rel [items]; the Queue may be gone, this block is held by the pin
+    const std::int64_t old = items.word.fetch_add(change, acq_rel);
+    if (change > 0 && old < 0) {
+        Permits::wake(WaitQueue::of(items.queue), 1);
+    }
+    if ((old & closed_bit) != 0 && (old & inflight_mask) == inflight_one) {
+        seal();
+    }
+}
+
+void QueueCore::give_item_back() { static_cast<void>(items.give(item, no_bound, item)); }
+
+void QueueCore::give_slot_back() {
+    if (bounded()) {
+        static_cast<void>(slots.give(1, no_bound));
+    }
+}
+
+void QueueCore::throw_no_item() const {
+    const std::int64_t w = items.count();
+    if ((w & closed_bit) != 0 && (w & inflight_mask) == 0) {
+        throw QueueShutDown();
+    }
+    throw QueueEmpty();
+}
+
+void QueueCore::throw_no_slot() const {
+    if (closed()) {
+        throw QueueShutDown();
+    }
+    throw QueueFull();
+}
+
+void QueueCore::task_done() {
+    if (!open.count_down()) {
+        throw std::invalid_argument("task_done() called too many times");
+    }
+}
+
+void QueueCore::shutdown(bool immediate) {
+    // acq_rel [items]: later puts and gets see the bits
+    const std::int64_t old = items.word.fetch_or(closed_bit | (immediate ? immediate_bit : 0), acq_rel);
+    if ((old & closed_bit) == 0) {
+        closed_event.set();
+        if (bounded()) {
+            static_cast<void>(slots.give(plenty, no_bound));  // every putter passes, and sees that it is closed
+        }
+        if ((old & inflight_mask) == 0) {
+            seal();
+        }
+    } else if (immediate && (old & immediate_bit) == 0 && (old >> 16U) > plenty / 2) {
+        drain();  // sealed already; otherwise the sealer sees the bit
+    }
+}
+
+void QueueCore::seal() {
+    const std::int64_t old = items.word.fetch_add(plenty * item, acq_rel);  // acq_rel [items]: seals and reads the bit
+    if ((old & immediate_bit) != 0) {
+        drain();
+    }
+    if (old < 0) {
+        Permits::wake(WaitQueue::of(items.queue), -(old >> 16U));
+    }
+}
+
+void QueueCore::dropped() {
+    items.word.fetch_sub(item, acq_rel);  // acq_rel [items]
+    static_cast<void>(open.count_down());
+}
+
+}  // namespace heddle::detail

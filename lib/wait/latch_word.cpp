@@ -1,0 +1,45 @@
+#include <heddle/detail/wait/latch_word.hpp>
+
+namespace heddle::detail {
+
+bool LatchWord::count_down() noexcept {
+    std::uint64_t w = word.load(acquire);  // acquire [latch]
+    while ((w & count_mask) > 1) {
+        if (word.compare_exchange_weak(w, w - 1, acq_rel, acquire)) {  // acq_rel [latch]
+            return true;
+        }
+    }
+    const EpochPin pin;
+    for (;;) {
+        if ((w & count_mask) == 0) {
+            return false;
+        }
+        WaitQueue* waiters = w >= ticket ? queue.load(acquire) : nullptr;  // acquire [link]: exists once a ticket is drawn
+        if (word.compare_exchange_weak(w, w - 1, acq_rel, acquire)) {      // acq_rel [latch]; *this may be gone
+            if ((w & count_mask) == 1 && waiters != nullptr) {
+                waiters->resume_all(w / ticket);
+            }
+            return true;
+        }
+    }
+}
+
+bool LatchWord::enqueue(WaitToken token, WaitPlace& place) {
+    const EpochPin pin;
+    WaitQueue& waiters = WaitQueue::of(queue);
+    WaitSegment* from = waiters.begin();   // before the RMW that draws the index
+    std::uint64_t w = word.load(acquire);  // acquire [latch]
+    do {
+        if ((w & count_mask) == 0) {
+            return false;
+        }
+    } while (!word.compare_exchange_weak(w, w + ticket, acq_rel, acquire));  // acq_rel [latch]: draws the index
+    return waiters.enqueue_at(from, w / ticket, token, place);
+}
+
+bool LatchWord::leave(WaitPlace place, const Waiter& who) noexcept {
+    const EpochPin pin;
+    return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
+}
+
+}  // namespace heddle::detail
