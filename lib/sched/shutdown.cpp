@@ -23,7 +23,8 @@ void Scheduler::cancel_all() noexcept {
         [](TaskControl& control, void* scheduler) {
             const ControlRef ref = ref_if_alive(control);
             if (ref && ref->scheduler == scheduler && ref->kind == TaskKind::task && !ref->done() &&
-                cancel_count(*ref) == 0) {
+                !ref->has_flag(TaskControl::shut_down)) {
+                ref->set_flag(TaskControl::shut_down);
                 cancel_control(*ref, nullptr, 0);
             }
         },

@@ -29,6 +29,7 @@ std::uint32_t next_random(std::uint32_t& state) noexcept {  // xorshift, Marsagl
 Worker::Work Worker::search() {
     housekeeping();
     if (TaskControl* task = pop_ready(); task != nullptr) {
+        stop_searching();
         return {task, nullptr};
     }
     if (!searching_ && !single_) {
@@ -39,12 +40,7 @@ Worker::Work Worker::search() {
         found = search_until_parked();
     }
     if (found) {
-        if (searching_) {
-            searching_ = false;
-            if (scheduler->idle_.stop_search(index_)) {
-                scheduler->notify(index_);  // the last searcher passes the torch
-            }
-        }
+        stop_searching();
         return found;
     }
     const bool was_searching = searching_;

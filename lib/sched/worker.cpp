@@ -27,6 +27,7 @@ void Worker::run() {
     this_worker = this;
     while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
         if (TaskControl* task = next_local(); task != nullptr) {
+            stop_searching();
             execute(*task);
             continue;
         }
@@ -37,6 +38,16 @@ void Worker::run() {
         }
     }
     this_worker = nullptr;
+}
+
+/// Before running anything: a worker that counts as searching turns everybody's notify off.
+void Worker::stop_searching() noexcept {
+    if (searching_) [[unlikely]] {
+        searching_ = false;
+        if (scheduler->idle_.stop_search(index_)) {
+            scheduler->notify(index_);  // the last searcher passes the torch
+        }
+    }
 }
 
 TaskControl* Worker::next_local() {

@@ -56,6 +56,7 @@ private:
     [[nodiscard]] TaskControl* next_local();
     [[nodiscard]] TaskControl* pop_ready() noexcept;
     [[nodiscard]] TaskControl* take_injected();
+    void stop_searching() noexcept;
     void housekeeping();
     void execute(TaskControl& task);
     void execute(ForkChild& child);

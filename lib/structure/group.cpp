@@ -146,9 +146,6 @@ void GroupState::body_ended(std::exception_ptr error, bool cancelled) {
         if (cancelled) {
             cancelled_ = error;
         }
-        if (parent_cancel_requested_ && uncancel_control(*parent_) == 0) {
-            cancelled_ = nullptr;  // the only request was the group's own
-        }
         abort_now = error != nullptr && !aborting_;
     }
     if (!cancelled) {
@@ -191,6 +188,10 @@ bool GroupState::ChildrenAwaiter::finish() {
 }
 
 void GroupState::raise() {
+    // No child is left: nobody else looks at these any more.
+    if (parent_cancel_requested_ && uncancel_control(*parent_) == 0) {
+        cancelled_ = nullptr;  // the only request was the group's own
+    }
     if (cancelled_ != nullptr && errors_.empty()) {
         std::rethrow_exception(cancelled_);
     }

@@ -92,7 +92,7 @@ TaskExtras& extras_of(TaskControl& control) {
 void complete_control(TaskControl& control) noexcept {
     std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
-        if ((w & word::pending) != 0 && control.outcome != Outcome::cancelled) {
+        if ((w & word::pending) != 0 && control.outcome == Outcome::value) {
             drop_result(control);
             store_exception(control, Outcome::cancelled, nullptr);
         }

@@ -33,7 +33,7 @@ bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t u
     WaitQueue& waiters = WaitQueue::of(queue);
     std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
     do {
-        if (w > bound - n) {
+        if (std::max<std::int64_t>(w, 0) > bound - n) {  // with waiters no permit is free
             return false;
         }
     } while (!word.compare_exchange_weak(w, w + n, acq_rel, relaxed));  // acq_rel [permit]; *this may be gone

@@ -52,6 +52,7 @@ struct alignas(cache_line) TaskControl : Waiter {
 
     static constexpr std::uint8_t started = 1;    // owner only: the root frame has been resumed once
     static constexpr std::uint8_t boxed = 2;      // owner only: the value lies behind a ResultBox
+    static constexpr std::uint8_t shut_down = 16;  // cancelled by the runtime's shutdown
     static constexpr std::uint8_t observed = 8;   // its root frame looks itself whether it is cancelled at the start
     static constexpr std::uint8_t retrieved = 4;  // somebody has looked at the error
 
@@ -140,7 +141,7 @@ private:
 /// A reference to a block found by slab_for_each, if it is in use.
 [[nodiscard]] ControlRef ref_if_alive(TaskControl& control) noexcept;
 
-/// ACTIVE -> DONE with the outcome already stored; a request still pending turns it into "cancelled".
+/// ACTIVE -> DONE with the outcome already stored; a request still pending turns a value into "cancelled".
 /// Wakes joiners, hands callbacks to the scheduler. Does not drop a reference.
 void complete_control(TaskControl& control) noexcept;
 
