@@ -292,8 +292,10 @@ TEST_P(LockCancel, LOCK_23_release_and_timeout_of_the_head_at_the_same_moment) {
             const auto when = std::chrono::steady_clock::now() + 2ms;
             co_await lock.acquire();
             const Task<bool> head = create_task(take(when));
+            auto head_waits = [&] { return detail::is_parked(head) || head.done(); };
+            co_await until(head_waits);
             const Task<bool> next = create_task(take(when + 60s));
-            co_await until_waiters(lock, 2);
+            co_await until_parked(next);
             co_await sleep_until(when);
             lock.release();
             co_await settle(head, next);
