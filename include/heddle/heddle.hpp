@@ -2,6 +2,8 @@
 
 /// Everything, except what needs another library's headers (arena.hpp).
 
+#include <heddle/barrier.hpp>
+#include <heddle/condition.hpp>
 #include <heddle/coro.hpp>
 #include <heddle/error.hpp>
 #include <heddle/event.hpp>

@@ -4,6 +4,11 @@
 
 namespace heddle {
 
+namespace detail {
+class ConditionWait;
+class LockAllWait;
+}  // namespace detail
+
 /// Mutual exclusion between tasks, as asyncio.Lock; may be used from any thread at the same time.
 ///
 /// Order: first come, first served. release() hands the lock to the longest waiting task; nobody overtakes
@@ -40,6 +45,8 @@ public:
 
 private:
     friend struct detail::Inspect;
+    friend class detail::ConditionWait;
+    friend class detail::LockAllWait;
     detail::Permits permits_{1};
 };
 static_assert(sizeof(Lock) == 16);

@@ -21,6 +21,10 @@
 #include <deque>
 #include <mutex>
 #else
+#if HEDDLE_GCC
+// GCC 12 follows a path on which moodycamel's producer is null and warns of a write behind it.
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
 #include <concurrentqueue/concurrentqueue.h>
 #endif
 

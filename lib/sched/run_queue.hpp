@@ -69,7 +69,7 @@ public:
         }
     }
 
-    /// Called by the owner of `into`, which must be at most half full: moves half of this ring over and
+    /// Called by the owner of `into`, which must have room for half a ring: moves half of this ring over and
     /// returns one task to run.
     TaskControl* steal_into(ReadyRing& into) noexcept {
         std::uint64_t head = head_.load(acquire);  // acquire [slots]
@@ -103,6 +103,10 @@ public:
         return into.slots_[(to + n - 1) % capacity];
     }
 
+    /// Slots the owner may still fill: those a thief is copying do not count.
+    [[nodiscard]] std::uint32_t room() const noexcept {
+        return capacity - (tail_.load(relaxed) - steal(head_.load(acquire)));  // relaxed: owner only; acquire [slots]
+    }
     /// A hint for thieves and for the re-check before parking.
     [[nodiscard]] std::uint32_t size() const noexcept {
         const std::uint32_t tail = tail_.load(acquire);  // acquire [tail]

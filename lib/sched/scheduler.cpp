@@ -72,8 +72,23 @@ Scheduler::Scheduler(RuntimeOptions options)
 
 Scheduler::~Scheduler() {
     shutdown();
+    {
+        const std::lock_guard hold(registry().lock);
+        std::erase(registry().alive, this);
+    }
+    // Foreign threads that have just handed us a task are on their last few instructions in here.
+    while (visitors_.load(acquire) != 0) {  // acquire [visit]
+        std::this_thread::yield();
+    }
+}
+
+bool Scheduler::enter_if_alive(Scheduler* scheduler) noexcept {
     const std::lock_guard hold(registry().lock);
-    std::erase(registry().alive, this);
+    const bool alive = std::ranges::find(registry().alive, scheduler) != registry().alive.end();
+    if (alive) {
+        scheduler->enter();
+    }
+    return alive;
 }
 
 void Scheduler::start_threads() {
@@ -94,8 +109,10 @@ void Scheduler::start_threads() {
 }
 
 void Scheduler::inject(TaskControl& task) {
+    enter();
     inject_.push(&task);
     notify(0);
+    leave();  // *this may be gone
 }
 
 void Scheduler::notify(unsigned near) noexcept {
@@ -110,10 +127,12 @@ void Scheduler::born() {
         count.store(count.load(relaxed) + 1, release);  // relaxed: one writer; release [born]
         return;
     }
-    if (closed_.load(acquire)) {  // acquire [close]
-        throw std::runtime_error("cannot schedule new tasks after shutdown");
-    }
-    born_elsewhere_.fetch_add(1, acq_rel);  // acq_rel [born]
+    std::uint64_t seen = admitted_.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        if ((seen & 1) != 0) {
+            throw std::runtime_error("cannot schedule new tasks after shutdown");
+        }
+    } while (!admitted_.compare_exchange_weak(seen, seen + 2, acq_rel, relaxed));  // acq_rel [born]
 }
 
 void Scheduler::died() noexcept {
@@ -130,7 +149,7 @@ std::uint64_t Scheduler::live_tasks() const noexcept {
     for (const auto& worker : workers_) {
         died += worker->died.load(acquire);  // acquire [born]: read before any of born, so never too few live
     }
-    std::uint64_t born = born_elsewhere_.load(acquire);  // acquire [born]
+    std::uint64_t born = admitted_.load(acquire) / 2;  // acquire [born]
     for (const auto& worker : workers_) {
         born += worker->born.load(acquire);  // acquire [born]
     }
@@ -192,16 +211,29 @@ void task_born(Scheduler& scheduler) { scheduler.born(); }
 void task_died(Scheduler& scheduler) noexcept { scheduler.died(); }
 
 void report_exception(Scheduler* scheduler, const std::string& context, std::exception_ptr error) noexcept {
-    {
-        const std::lock_guard hold(registry().lock);
-        if (std::ranges::find(registry().alive, scheduler) == registry().alive.end()) {
-            scheduler = nullptr;
-        }
-    }
-    if (scheduler != nullptr) {
+    if (Scheduler::enter_if_alive(scheduler)) {
         scheduler->report(context, error);
+        scheduler->leave();
     } else {
         print_exception(context, error);
+    }
+}
+
+TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame) {
+    if (current_scheduler() == scheduler) {
+        return spawn_root(*scheduler, frame, {}, TaskKind::internal);
+    }
+    if (!Scheduler::enter_if_alive(scheduler)) {
+        frame.destroy();
+        throw std::runtime_error("Event loop is closed");
+    }
+    try {
+        TaskControl& control = spawn_root(*scheduler, frame, {}, TaskKind::internal);
+        scheduler->leave();
+        return control;
+    } catch (...) {
+        scheduler->leave();
+        throw;
     }
 }
 

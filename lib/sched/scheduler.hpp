@@ -8,6 +8,7 @@
 
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,7 +21,8 @@ public:
     explicit Scheduler(RuntimeOptions options);
     ~Scheduler();
 
-    /// Any thread that is not one of our workers.
+    /// Any thread that is not one of our workers. `task` has been claimed, so the runtime lives until the
+    /// push; the visit keeps it from being destroyed before the call is over.
     void inject(TaskControl& task);
     void notify(unsigned near) noexcept;
     /// The same for a worker that has pushed to its own lane: free unless somebody sleeps.
@@ -43,6 +45,16 @@ public:
     [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }
     void set_runtime(Runtime* runtime) noexcept { runtime_ = runtime; }
 
+    /// Keeps the scheduler from being destroyed, if it still exists. Cold: takes the registry's lock.
+    [[nodiscard]] static bool enter_if_alive(Scheduler* scheduler) noexcept;
+    void enter() noexcept {
+        visitors_.fetch_add(1, acq_rel);  // acq_rel [visit]
+    }
+    /// The caller's last access.
+    void leave() noexcept {
+        visitors_.fetch_sub(1, acq_rel);  // acq_rel [visit]; *this may be gone
+    }
+
 private:
     friend class Worker;
 
@@ -57,10 +69,14 @@ private:
     InjectQueue inject_;
     IdleWord idle_;
     bool may_spin_;
-    Atomic<bool> closed_{false};    // [close] foreign spawns are refused
+    std::mutex shutdown_;           // one closing thread; a second one waits for it
+    Atomic<bool> closed_{false};    // [close] deaths wake the closing thread
     Atomic<bool> stopping_{false};  // [stop] workers leave their loops
-    Atomic<std::uint64_t> born_elsewhere_{0};
+    // { tasks spawned by foreign threads : 63 | refused from now on : 1 }: one word, so that a spawn is either
+    // refused or counted before the closing thread looks. [born]
+    Atomic<std::uint64_t> admitted_{0};
     Atomic<std::uint32_t> deaths_seen_{0};  // futex of the closing thread
+    Atomic<std::uint32_t> visitors_{0};     // [visit] foreign threads inside inject() or report()
 };
 
 }  // namespace heddle::detail

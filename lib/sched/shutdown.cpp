@@ -32,7 +32,9 @@ void Scheduler::cancel_all() noexcept {
 }
 
 void Scheduler::shutdown() {
+    const std::lock_guard hold(shutdown_);
     if (!closed_.exchange(true, acq_rel)) {  // acq_rel [close]
+        admitted_.fetch_or(1, acq_rel);      // acq_rel [born]: a spawn is refused, or counted by now
         process_barrier();
     }
     while (!threads_.empty()) {

@@ -96,7 +96,7 @@ Worker::Work Worker::steal_from(Worker& victim, bool also_slot) {
     if (ForkChild* child = victim.forks.steal(); child != nullptr) {
         return {nullptr, child};
     }
-    if (ring_.size() <= ReadyRing::capacity / 2) {
+    if (ring_.room() >= ReadyRing::capacity / 2) {
         if (TaskControl* task = victim.ring_.steal_into(ring_); task != nullptr) {
             return {task, nullptr};
         }
@@ -163,8 +163,9 @@ bool Worker::keep_watch() {
         if (worker.get() == this) {
             continue;
         }
-        if (worker->timers_.next_deadline() + watch_period_ns / 10 < now) {
-            worker->timers_.advance(now);
+        if (worker->timers_.next_deadline() < now - watch_period_ns / 10) {
+            static_cast<void>(worker->timers_.advance(now));
+            worker->parker_.unpark();  // it may have read a deadline from before what we have just linked
         }
         if (worker->has_stealable()) {
             return false;

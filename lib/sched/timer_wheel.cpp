@@ -178,19 +178,20 @@ void TimerWheel::fire(TimerNode& node) noexcept {
     }
 }
 
-bool TimerWheel::advance(std::int64_t now) noexcept {
+std::size_t TimerWheel::advance(std::int64_t now) noexcept {
     if (!try_lock()) {
-        return false;
+        return 0;
     }
     drain_changes();
     List due;
     collect(now >> tick_shift, due);
     sort(due);
-    while (due.next != &due) {
+    std::size_t fired = 0;
+    for (; due.next != &due; ++fired) {
         fire(node_of(*due.next));
     }
     unlock();
-    return true;
+    return fired;
 }
 
 void TimerWheel::unlock() noexcept {

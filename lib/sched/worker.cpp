@@ -121,8 +121,11 @@ void Worker::housekeeping() {
         const std::int64_t now = now_ns();
         if (timers_.next_deadline() <= now) {
             behind_ = true;
-            timers_.advance(now);
+            const std::size_t fired = timers_.advance(now);
             behind_ = false;
+            if (fired != 0 && !single_) {
+                scheduler->notify(index_);  // nobody else has seen these tasks; also brings a sentinel back
+            }
         }
     }
     if (tick_ % (fairness_period * 16) == 0) {

@@ -33,9 +33,15 @@ TimeoutScope::~TimeoutScope() {
 
 void TimeoutScope::open_timer() {
     TaskExtras& extras = extras_of(task_);
-    timer_ = arm_scope_timer(task_, when_);
+    const bool due = when_ != never && when_ <= now_ns();
+    timer_ = arm_scope_timer(task_, due ? never : when_);
     timer_->outer = extras.scopes;
     extras.scopes = timer_;
+    if (due) {
+        // Expired before it began: the first suspension is interrupted, also a mere yield.
+        timer_->scope.store(ScopeTimer::expiring, release);  // release [scope]
+        task_.word.fetch_or(word::check, acq_rel);           // acq_rel [grant]
+    }
 }
 
 std::uint32_t TimeoutScope::close_timer() noexcept {

@@ -5,6 +5,7 @@
 #include <heddle/detail/task/schedule.hpp>
 
 #include <memory>
+#include <utility>
 
 // Callbacks of one task run one after the other in a small task of their own, so that neither the task's
 // worker nor whoever registers one late executes user code in the wrong place.
@@ -20,10 +21,32 @@ struct Closed final : DoneCallback {
 };
 Closed closed_mark;
 
-Coro<void> run_in_order(ControlRef done, DoneCallback* first) {
-    while (first != nullptr) {
-        const std::unique_ptr<DoneCallback> callback(first);
-        first = first->next;
+/// Owns a chain of callbacks, oldest first.
+class CallbackChain {
+public:
+    explicit CallbackChain(DoneCallback* first) noexcept : first_(first) {}
+    CallbackChain(CallbackChain&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
+    CallbackChain(const CallbackChain&) = delete;
+    CallbackChain& operator=(const CallbackChain&) = delete;
+    CallbackChain& operator=(CallbackChain&&) = delete;
+    ~CallbackChain() {
+        while (pop() != nullptr) {
+        }
+    }
+    std::unique_ptr<DoneCallback> pop() noexcept {
+        std::unique_ptr<DoneCallback> callback(first_);
+        if (first_ != nullptr) {
+            first_ = first_->next;
+        }
+        return callback;
+    }
+
+private:
+    DoneCallback* first_;
+};
+
+Coro<void> run_in_order(ControlRef done, CallbackChain chain) {
+    for (auto callback = chain.pop(); callback != nullptr; callback = chain.pop()) {
         try {
             callback->run(*done);
         } catch (...) {
@@ -33,12 +56,12 @@ Coro<void> run_in_order(ControlRef done, DoneCallback* first) {
     co_return;
 }
 
-void post_callbacks(TaskControl& control, DoneCallback* first) noexcept {
+void post_callbacks(TaskControl& control, CallbackChain chain) {
     control.add_ref();
-    auto coro = run_in_order(ControlRef(&control), first);
+    auto coro = run_in_order(ControlRef(&control), std::move(chain));
     auto frame = CoroAccess::take(coro);
     frame.promise().link = FinalAwaiter::root_tag;
-    ControlRef(&spawn_root(*control.scheduler, frame, {}));
+    const ControlRef handle(&spawn_internal(control.scheduler, frame));
 }
 
 }  // namespace
@@ -55,7 +78,7 @@ void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept {
         newest = next;
     }
     if (first != nullptr) {
-        post_callbacks(control, first);
+        post_callbacks(control, CallbackChain(first));
     }
 }
 
@@ -74,7 +97,7 @@ void add_done_callback(TaskControl& control, DoneCallback* callback) {
         }
     }
     owned->next = nullptr;
-    post_callbacks(control, owned.release());
+    post_callbacks(control, CallbackChain(owned.release()));
 }
 
 }  // namespace heddle::detail

@@ -92,14 +92,14 @@ TaskExtras& extras_of(TaskControl& control) {
 void complete_control(TaskControl& control) noexcept {
     std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
-        if ((w & word::pending) != 0 && control.outcome == Outcome::value) {
-            drop_result(control);
-            store_exception(control, Outcome::cancelled, nullptr);
-        }
         const std::uint64_t next = (w & ~(word::phase_mask | word::requests)) | word::done;
         if (control.word.compare_exchange_weak(w, next, acq_rel, relaxed)) {  // acq_rel [grant]: refuses later requests
             break;
         }
+    }
+    if ((w & word::pending) != 0 && control.outcome == Outcome::value) {
+        drop_result(control);
+        store_exception(control, Outcome::cancelled, nullptr);
     }
     finish_join(control);
 }

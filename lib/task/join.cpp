@@ -64,10 +64,10 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
+TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name, TaskKind kind) {
     TaskControl* made = nullptr;
     try {
-        made = &make_control(TaskKind::task, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
+        made = &make_control(kind, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
         if (!name.empty()) {
             extras_of(*made).name = std::move(name);
         }
@@ -89,8 +89,8 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
     return *made;
 }
 
-TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name) {
-    TaskControl& control = prepare_root(scheduler, frame, std::move(name));
+TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name, TaskKind kind) {
+    TaskControl& control = prepare_root(scheduler, frame, std::move(name), kind);
     post_control(control);
     return control;
 }
@@ -161,7 +161,7 @@ std::vector<Task<void>> all_tasks() {
         [](detail::TaskControl& control, void* context) {
             auto& s = *static_cast<Search*>(context);
             if (detail::ControlRef ref = detail::ref_if_alive(control);
-                ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::thread && !ref->done()) {
+                ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::internal && !ref->done()) {
                 s.found.emplace_back(std::move(ref));
             }
         },

@@ -26,12 +26,10 @@ static_assert(sizeof(Slab) == 64 * 1024);
 
 Atomic<Slab*> slabs{nullptr};  // push-only
 
-// Free blocks link through `frame`; the first block of a batch links to the next batch through `resume`.
-// Pops may read these of a block that is being recycled, hence the atomic view.
-void set_link(void*& field, TaskControl* value) noexcept {
-    __atomic_store_n(&field, static_cast<void*>(value), __ATOMIC_RELAXED);
-}
-TaskControl* link(void*& field) noexcept { return static_cast<TaskControl*>(__atomic_load_n(&field, __ATOMIC_RELAXED)); }
+// Free blocks of one cache or batch link through `frame`; the first block of a batch links to the next batch
+// through `join`, which is atomic because a pop may read it of a block that is in use again.
+void set_link(TaskControl& block, TaskControl* next) noexcept { block.frame = next; }
+TaskControl* link(const TaskControl& block) noexcept { return static_cast<TaskControl*>(block.frame); }
 
 // { tag:22 | address / 64 : 42 }
 Atomic<std::uint64_t> batches{0};
@@ -47,14 +45,14 @@ std::uint64_t next_head(std::uint64_t old, const TaskControl* block) noexcept {
 void push_batch(TaskControl* first) noexcept {
     std::uint64_t head = batches.load(relaxed);  // relaxed: the CAS validates it
     do {
-        set_link(first->resume, head_block(head));
+        first->join.store(reinterpret_cast<std::uintptr_t>(head_block(head)), relaxed);  // relaxed: published below
     } while (!batches.compare_exchange_weak(head, next_head(head, first), acq_rel, relaxed));  // acq_rel [batch]
 }
 
 TaskControl* pop_batch() noexcept {
     std::uint64_t head = batches.load(acquire);  // acquire [batch]
     while (head_block(head) != nullptr) {
-        TaskControl* next = link(head_block(head)->resume);
+        auto* next = reinterpret_cast<TaskControl*>(head_block(head)->join.load(relaxed));  // relaxed: validated by the tag
         if (batches.compare_exchange_weak(head, next_head(head, next), acq_rel, acquire)) {  // acq_rel [batch]
             return head_block(head);
         }
@@ -90,7 +88,7 @@ void refill(Cache& c) {
         slab->next = head;
     } while (!slabs.compare_exchange_weak(head, slab, acq_rel, relaxed));  // acq_rel [slab]
     for (std::size_t i = slab_blocks; i-- > 0;) {
-        set_link(slab->blocks[i].frame, c.free);
+        set_link(slab->blocks[i], c.free);
         c.free = &slab->blocks[i];
     }
     c.n = slab_blocks;
@@ -104,25 +102,25 @@ TaskControl* slab_allocate() {
         refill(c);
     }
     TaskControl* block = c.free;
-    c.free = link(block->frame);
+    c.free = link(*block);
     c.n -= c.n > 0 ? 1 : 0;
     return block;
 }
 
 void slab_free(TaskControl* control) noexcept {
     Cache& c = cache;
-    set_link(control->frame, c.free);
+    set_link(*control, c.free);
     c.free = control;
     if (++c.n >= 2 * slab_blocks) [[unlikely]] {
         // Give the newer half away in batches; the older half stays warm enough.
         for (std::size_t given = 0; given < slab_blocks && c.free != nullptr; given += batch_blocks) {
             TaskControl* first = c.free;
             TaskControl* last = first;
-            for (std::size_t i = 1; i < batch_blocks && link(last->frame) != nullptr; ++i) {
-                last = link(last->frame);
+            for (std::size_t i = 1; i < batch_blocks && link(*last) != nullptr; ++i) {
+                last = link(*last);
             }
-            c.free = link(last->frame);
-            set_link(last->frame, nullptr);
+            c.free = link(*last);
+            set_link(*last, nullptr);
             push_batch(first);
         }
         c.n -= slab_blocks;
@@ -141,7 +139,7 @@ std::size_t slab_in_use() noexcept {
     std::size_t n = 0;
     slab_for_each(
         [](TaskControl& control, void* count) {
-            *static_cast<std::size_t*>(count) += control.refs.load(acquire) != 0 ? 1 : 0;  // acquire [refs]
+            *static_cast<std::size_t*>(count) += control.refs.load(acquire) != 0 ? 1U : 0U;  // acquire [refs]
         },
         &n);
     return n;

@@ -1,4 +1,5 @@
 #include <heddle/detail/sync/parker.hpp>
+#include <heddle/detail/sync/tiny_lock.hpp>
 #include <heddle/detail/task/extras.hpp>
 #include <heddle/detail/task/schedule.hpp>
 #include <heddle/detail/task/timer.hpp>
@@ -27,7 +28,7 @@ void set_resume_hook(Waiter& who, WakeHook& hook) noexcept {
 void schedule(Waiter& who) noexcept {
     auto& control = static_cast<TaskControl&>(who);
     if (control.kind == TaskKind::thread) [[unlikely]] {
-        futex_wake_one(&control.word);  // the slab is type-stable: at worst a stray wake of a later tenant
+        futex_wake_one(&control.word);  // at worst a stray wake of another thread that has the block now
     } else {
         post_control(control);
     }
@@ -57,15 +58,38 @@ void throw_cancelled(Waiter& who) { throw CancelledError(take_cancel_message(who
 
 namespace {
 
+/// Blocks of threads that have ended, linked through `frame`. They are only ever used for threads again: a
+/// waker that has claimed one looks at its kind later, when the thread may be gone.
+struct FreeThreadBlocks {
+    TinyLock lock;
+    TaskControl* first = nullptr;
+};
+constinit FreeThreadBlocks free_thread_blocks;
+
+TaskControl* thread_block() {
+    {
+        const TinyLockHold hold(free_thread_blocks.lock);
+        if (TaskControl* block = free_thread_blocks.first; block != nullptr) {
+            free_thread_blocks.first = static_cast<TaskControl*>(block->frame);
+            return block;
+        }
+    }
+    return &make_control(TaskKind::thread, nullptr, TaskControl::handle_ref);
+}
+
 /// A plain thread's place to wait in; kept for the thread's life.
 struct ThreadWaiter {
-    TaskControl* control = &make_control(TaskKind::thread, nullptr, TaskControl::handle_ref);
+    TaskControl* control = thread_block();
     ThreadWaiter() = default;
     ThreadWaiter(const ThreadWaiter&) = delete;
     ThreadWaiter& operator=(const ThreadWaiter&) = delete;
     ThreadWaiter(ThreadWaiter&&) = delete;
     ThreadWaiter& operator=(ThreadWaiter&&) = delete;
-    ~ThreadWaiter() { control->drop_ref(TaskControl::handle_ref); }
+    ~ThreadWaiter() {
+        const TinyLockHold hold(free_thread_blocks.lock);
+        control->frame = free_thread_blocks.first;
+        free_thread_blocks.first = control;
+    }
 };
 
 }  // namespace

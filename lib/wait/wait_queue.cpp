@@ -326,7 +326,7 @@ std::size_t WaitQueue::parked() const noexcept {
     // acquire [link], acquire [cell]: a snapshot
     for (const WaitSegment* s = head_segment_.load(acquire); s != nullptr; s = s->next.load(acquire)) {
         for (const WaitCell& cell : s->cells) {
-            n += cell.state.load(acquire) > cell_done ? 1 : 0;  // acquire [cell]
+            n += cell.state.load(acquire) > cell_done ? 1U : 0U;  // acquire [cell]
         }
     }
     return n;

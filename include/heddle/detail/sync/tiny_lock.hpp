@@ -15,6 +15,7 @@ namespace heddle::detail {
 /// [lock] taking acquires, leaving releases. The exchange that unlocks is the last access to the object.
 class TinyLock : Immovable {
 public:
+    constexpr TinyLock() noexcept = default;
     void lock() noexcept {
         std::uint32_t state = free;
         if (state_.compare_exchange_strong(state, held, acq_rel, relaxed)) [[likely]] {  // acq_rel [lock]

@@ -21,6 +21,7 @@ enum class TaskKind : std::uint8_t {
     task,        ///< made by create_task
     fork_child,  ///< a child of gather or the like that had to suspend
     thread,      ///< a plain thread inside a _blocking call
+    internal,    ///< the library's own: runs done callbacks
     future,      ///< nobody runs it: set from outside
 };
 

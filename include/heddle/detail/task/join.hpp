@@ -125,16 +125,9 @@ public:
         post_yielding(*me_);
     }
     void await_resume() {
-        switch (me_->take_requests()) {
-            case Woken::granted: return;
-            case Woken::check:
-                if (!take_due_scopes(*me_)) {
-                    return;
-                }
-                break;
-            case Woken::cancelled: break;
+        if (take_interrupt(*me_)) [[unlikely]] {
+            throw_cancelled(*me_);
         }
-        throw_cancelled(*me_);
     }
 
 private:
@@ -147,9 +140,11 @@ private:
 
 /// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller gets
 /// one handle reference. The frame is destroyed if this throws.
-[[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name);
+[[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+                                        TaskKind kind = TaskKind::task);
 /// prepare_root and post it.
-[[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name);
+[[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+                                      TaskKind kind = TaskKind::task);
 
 [[nodiscard]] std::exception_ptr task_exception(TaskControl& control);
 [[nodiscard]] std::string task_name(TaskControl& control);

@@ -4,6 +4,7 @@
 
 #include <heddle/detail/task/control_block.hpp>
 
+#include <coroutine>
 #include <cstdint>
 #include <string>
 
@@ -30,6 +31,10 @@ void forks_pushed(WorkerContext& worker) noexcept;
 /// Counts a task in and out of its scheduler.
 void task_born(Scheduler& scheduler);
 void task_died(Scheduler& scheduler) noexcept;
+
+/// Makes `frame` a task that neither all_tasks() nor shutdown's cancelling sees; any thread. Throws
+/// std::runtime_error if the scheduler has been shut down or is gone. The caller gets a handle reference.
+TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame);
 
 /// An exception nobody retrieved, or one that left a callback. Never throws.
 void report_exception(Scheduler* scheduler, const std::string& context, std::exception_ptr error) noexcept;

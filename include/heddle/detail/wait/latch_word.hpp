@@ -7,7 +7,8 @@
 namespace heddle::detail {
 
 /// { tickets:34 | count:30 }: waiters draw a ticket while the count is not 0; whoever brings it to 0 wakes
-/// all tickets drawn so far. May go up and down for ever: Queue.join().
+/// all tickets drawn so far. May go up and down for ever: Queue.join(); a ticket is the low 34 bits of a cell's
+/// index, completed relative to the queue's head.
 ///
 /// [latch] counting down releases, the waiter's look at the word acquires: what was done before the last
 /// count_down is seen after the wait.
@@ -29,6 +30,12 @@ struct LatchWord : Immovable {
     [[nodiscard]] bool count_down() noexcept;
     [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place);
     bool leave(WaitPlace place, const Waiter& who) noexcept;
+
+private:
+    static std::uint64_t index_of(std::uint64_t w, std::uint64_t head) noexcept {
+        constexpr std::uint64_t ticket_mask = ~std::uint64_t{0} / ticket;
+        return head + ((w / ticket - head) & ticket_mask);
+    }
 };
 
 }  // namespace heddle::detail

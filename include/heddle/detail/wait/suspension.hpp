@@ -15,6 +15,17 @@
 
 namespace heddle::detail {
 
+/// Takes the requests off a waiter that runs again: true if what it awaits is to end with CancelledError. A
+/// due timeout scope counts as delivered by the same error as a request.
+[[nodiscard]] inline bool take_interrupt(Waiter& me) noexcept {
+    const Woken woken = me.take_requests();
+    if (woken == Woken::granted) [[likely]] {
+        return false;
+    }
+    const bool due = take_due_scopes(me);
+    return due || woken == Woken::cancelled;
+}
+
 /// Movable only before begin(): wait_for(lock.acquire(), 1s) passes awaiters on.
 class Suspension {
 public:
@@ -52,6 +63,7 @@ public:
                 case Parked::check:
                     if (take_due_scopes(*me_)) {
                         me_->revoke(seq_);
+                        static_cast<void>(take_interrupt(*me_));  // one error for all requests there are
                         delivered_ = true;
                         return false;
                     }
@@ -71,12 +83,7 @@ public:
             delivered_ = false;
             return true;
         }
-        switch (me_->take_requests()) {
-            case Woken::granted: return false;
-            case Woken::cancelled: return true;
-            case Woken::check: return take_due_scopes(*me_);
-        }
-        return false;
+        return take_interrupt(*me_);
     }
 
     /// Blocking form of commit(): returns when claimed.
