@@ -237,8 +237,9 @@ bool BarrierAwaiter::arrive() {
 }
 
 bool BarrierAwaiter::commit() {
-    if (suspension_.commit(on_thread_ ? Cancellable::no : Cancellable::yes)) {
-        if (!on_thread_) {
+    const bool on_thread = on_thread_;
+    if (suspension_.commit(on_thread ? Cancellable::no : Cancellable::yes)) {
+        if (!on_thread) {
             return true;  // *this may be gone
         }
         block_until_claimed(suspension_.waiter(), token_.seq);
