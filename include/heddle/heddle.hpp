@@ -9,6 +9,8 @@
 #include <heddle/event.hpp>
 #include <heddle/gather.hpp>
 #include <heddle/lock.hpp>
+#include <heddle/lock_all.hpp>
+#include <heddle/priority_queue.hpp>
 #include <heddle/queue.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/semaphore.hpp>
@@ -17,3 +19,4 @@
 #include <heddle/task_group.hpp>
 #include <heddle/timeout.hpp>
 #include <heddle/version.hpp>
+#include <heddle/with_lock.hpp>

@@ -2,6 +2,7 @@
 
 #include <heddle/detail/queue/basic_queue.hpp>
 #include <heddle/detail/queue/fifo.hpp>
+#include <heddle/detail/queue/lifo.hpp>
 
 namespace heddle {
 
@@ -9,6 +10,12 @@ namespace heddle {
 template <class T>
 class Queue : public detail::BasicQueue<T, detail::FifoContainer<T>> {
     using detail::BasicQueue<T, detail::FifoContainer<T>>::BasicQueue;
+};
+
+/// asyncio.LifoQueue: the item put last is got first.
+template <class T>
+class LifoQueue : public detail::BasicQueue<T, detail::LifoContainer<T>> {
+    using detail::BasicQueue<T, detail::LifoContainer<T>>::BasicQueue;
 };
 
 }  // namespace heddle

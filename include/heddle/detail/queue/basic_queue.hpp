@@ -31,6 +31,9 @@ public:
             throw;
         }
         publish();
+        if constexpr (requires { container_.rethrow_error(); }) {
+            container_.rethrow_error();  // the value is in: only its place may be wrong
+        }
     }
     /// With an item's permit taken.
     T get() {

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <heddle/detail/queue/basic_queue.hpp>
+
+#include <oneapi/tbb/concurrent_priority_queue.h>
+
+#include <exception>
+#include <functional>
+#include <optional>
+#include <utility>
+
+namespace heddle {
+
+namespace detail {
+
+/// oneTBB's concurrent_priority_queue, smallest first. A comparison that throws must not unwind through it,
+/// where the operations of other threads are being done by this one: the error is kept for the caller.
+template <class T, class Compare>
+class HeapContainer : Immovable {
+    struct Holder {
+        std::optional<T> value;
+    };
+    /// oneTBB puts the largest on top.
+    struct Order {
+        Compare compare;
+        bool operator()(const Holder& a, const Holder& b) const noexcept {
+            try {
+                return compare(*b.value, *a.value);
+            } catch (...) {
+                error() = std::current_exception();
+                return false;
+            }
+        }
+    };
+
+public:
+    HeapContainer() = default;
+    explicit HeapContainer(Compare compare) : heap_(Order{std::move(compare)}) {}
+
+    void push(T&& value) {
+        error() = nullptr;
+        heap_.push(Holder{std::optional<T>(std::move(value))});
+    }
+    /// Throws what a comparison of the last push threw.
+    void rethrow_error() {
+        if (error() != nullptr) {
+            std::rethrow_exception(std::exchange(error(), nullptr));
+        }
+    }
+    template <class Take>
+    bool pop(Take&& take) {
+        Holder out;
+        const bool found = heap_.try_pop(out);
+        error() = nullptr;  // the value that was got is as good as any
+        if (found) {
+            take(*out.value);
+        }
+        return found;
+    }
+
+private:
+    static std::exception_ptr& error() noexcept {
+        static thread_local std::exception_ptr pending;
+        return pending;
+    }
+    tbb::concurrent_priority_queue<Holder, Order> heap_;
+};
+
+}  // namespace detail
+
+/// asyncio.PriorityQueue: the smallest item is got first; equal ones in any order.
+///
+/// A comparison that throws: put() throws its error, but the item is in the queue and may come out of order.
+template <class T, class Compare = std::less<>>
+class PriorityQueue : public detail::BasicQueue<T, detail::HeapContainer<T, Compare>> {
+    using detail::BasicQueue<T, detail::HeapContainer<T, Compare>>::BasicQueue;
+};
+
+}  // namespace heddle

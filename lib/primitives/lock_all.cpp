@@ -1,0 +1,73 @@
+#include <heddle/lock_all.hpp>
+
+#include <algorithm>
+#include <functional>
+#include <limits>
+#include <stdexcept>
+
+namespace heddle::detail {
+
+LockAllWait::LockAllWait(std::span<Lock*> locks) : WakeHook{&LockAllWait::woken}, locks_(locks) {
+    std::ranges::sort(locks_, std::less<>());
+    if (std::ranges::adjacent_find(locks_) != locks_.end()) {
+        throw std::invalid_argument("lock_all: a lock is named twice");
+    }
+}
+
+/// Stops at the first lock that is not free: this task is then counted among its waiters.
+bool LockAllWait::take_rest() noexcept {
+    while (held_ < locks_.size() && locks_[held_]->permits_.take()) {
+        ++held_;
+    }
+    return held_ == locks_.size();
+}
+
+std::coroutine_handle<> LockAllWait::suspend(std::coroutine_handle<> frame) {
+    frame_ = frame;
+    suspension_.begin(*this);
+    return sleep() ? std::noop_coroutine() : frame_;
+}
+
+/// Counted as a waiter of locks_[held_]. True: asleep, *this may be gone.
+bool LockAllWait::sleep() {
+    for (;;) {
+        const WaitToken token = suspension_.again();
+        Permits& permits = locks_[held_]->permits_;
+        if (permits.enqueue(token, place_)) {
+            if (suspension_.commit()) {
+                return true;
+            }
+            if (suspension_.interrupted()) {
+                cancelled_ = true;
+                held_ += permits.abort(place_, suspension_.waiter()) ? 0 : 1;
+                return false;
+            }
+        }
+        ++held_;
+        if (take_rest()) {
+            return false;
+        }
+    }
+}
+
+std::coroutine_handle<> LockAllWait::woken(WakeHook& hook) noexcept {
+    auto& self = static_cast<LockAllWait&>(hook);
+    if (self.suspension_.interrupted()) {
+        self.cancelled_ = true;
+        self.held_ += self.locks_[self.held_]->permits_.abort(self.place_, self.suspension_.waiter()) ? 0 : 1;
+        return self.frame_;
+    }
+    ++self.held_;
+    return self.take_rest() || !self.sleep() ? self.frame_ : std::noop_coroutine();
+}
+
+void LockAllWait::finish() {
+    if (cancelled_) {
+        while (held_ > 0) {
+            locks_[--held_]->release();
+        }
+        throw_cancelled(suspension_.waiter());
+    }
+}
+
+}  // namespace heddle::detail
