@@ -2,6 +2,7 @@
 
 /// Everything, except what needs another library's headers (arena.hpp).
 
+#include <heddle/as_completed.hpp>
 #include <heddle/barrier.hpp>
 #include <heddle/condition.hpp>
 #include <heddle/coro.hpp>
@@ -12,11 +13,14 @@
 #include <heddle/lock_all.hpp>
 #include <heddle/priority_queue.hpp>
 #include <heddle/queue.hpp>
+#include <heddle/race.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/semaphore.hpp>
+#include <heddle/shield.hpp>
 #include <heddle/sleep.hpp>
 #include <heddle/task.hpp>
 #include <heddle/task_group.hpp>
 #include <heddle/timeout.hpp>
 #include <heddle/version.hpp>
+#include <heddle/wait.hpp>
 #include <heddle/with_lock.hpp>

@@ -1,6 +1,10 @@
 #include <heddle/sleep.hpp>
 
+#include <stdexcept>
+
 namespace heddle::detail {
+
+void throw_invalid_delay() { throw std::invalid_argument("Invalid delay: NaN (not a number)"); }
 
 bool SleepAwaiter::suspend(std::coroutine_handle<> frame) {
     if (deadline_ <= 0 || deadline_ <= now_ns()) {

@@ -176,7 +176,9 @@ bool cancel_control(TaskControl& control, const char* message, std::size_t lengt
         delete extras_of(control).cancel_message.exchange(text, acq_rel);  // acq_rel [message]
     }
     switch (control.request_cancel()) {
-        case CancelStep::refused: return false;
+        case CancelStep::refused:
+            control.set_flag(TaskControl::retrieved);  // as asyncio: whoever cancels has taken note of the error
+            return false;
         case CancelStep::recorded: return true;
         case CancelStep::claimed: schedule(control); return true;
     }

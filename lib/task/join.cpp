@@ -15,7 +15,11 @@ std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
         return std::noop_coroutine();
     }
     frame_ = frame;
-    return wait(suspension_.begin(*this));
+    const WaitToken token = suspension_.begin(*this);
+    if (token.who == target_) {
+        throw std::runtime_error("Task cannot await on itself");
+    }
+    return wait(token);
 }
 
 std::coroutine_handle<> JoinWait::wait(WaitToken token) {

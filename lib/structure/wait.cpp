@@ -1,0 +1,21 @@
+#include <heddle/wait.hpp>
+
+namespace heddle::detail {
+
+Coro<void> watch_task(ControlRef task, WaitState& state) {
+    TaskControl& control = *task;
+    co_await JoinQuietly(std::move(task));
+    if (state.ended(control)) {
+        state.watch.stop();
+    }
+}
+
+Coro<void> watch_clock(std::int64_t deadline, WaitState& state) {
+    const std::int64_t at = deadline;
+    co_await SleepAwaiter(at);
+    state.watch.stop();
+}
+
+void throw_nothing_to_wait_for() { throw std::invalid_argument("Set of Tasks/Futures is empty."); }
+
+}  // namespace heddle::detail
