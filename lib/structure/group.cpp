@@ -78,7 +78,7 @@ void GroupState::child_leaves(ChildNode& node) noexcept {
 
 void GroupState::child_ended(TaskControl& control) noexcept {
     if (control.outcome == Outcome::error) {
-        control.set_flag(TaskControl::retrieved);
+        control.mark_retrieved();
         CancelStep step = CancelStep::refused;
         bool first = false;
         {

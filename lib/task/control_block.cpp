@@ -42,7 +42,8 @@ TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t ref
     control->frame = nullptr;
     control->kind = kind;
     control->outcome = Outcome::none;
-    control->flags.store(0, relaxed);  // relaxed: not shared yet
+    control->flags.store(0, relaxed);      // relaxed: not shared yet
+    control->retrieved.store(false, relaxed);  // relaxed: not shared yet
     control->join.store(0, relaxed);   // relaxed: not shared yet
     control->scheduler = scheduler;
     control->refs.store(refs, release);  // release [refs]: all_tasks() takes a reference and reads the rest
@@ -61,7 +62,7 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
 
 void TaskControl::release_control(TaskControl& control) noexcept {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
-    if (control.outcome == Outcome::error && !control.has_flag(retrieved)) [[unlikely]] {
+    if (control.outcome == Outcome::error && !control.retrieved.load(relaxed)) [[unlikely]] {  // relaxed: as above
         const std::string name = extras != nullptr ? extras->name : std::string();
         report_exception(control.scheduler, "Task exception was never retrieved" + (name.empty() ? "" : ": " + name),
                          stored_exception(control));
@@ -177,7 +178,7 @@ bool cancel_control(TaskControl& control, const char* message, std::size_t lengt
     }
     switch (control.request_cancel()) {
         case CancelStep::refused:
-            control.set_flag(TaskControl::retrieved);  // as asyncio: whoever cancels has taken note of the error
+            control.mark_retrieved();  // as asyncio: whoever cancels has taken note of the error
             return false;
         case CancelStep::recorded: return true;
         case CancelStep::claimed: schedule(control); return true;
@@ -210,7 +211,7 @@ void require_value(TaskControl& control) {
         throw InvalidStateError("Result is not set.");
     }
     if (control.outcome == Outcome::error) {
-        control.set_flag(TaskControl::retrieved);
+        control.mark_retrieved();
         std::rethrow_exception(stored_exception(control));
     }
     if (control.outcome == Outcome::cancelled) {

@@ -2,6 +2,8 @@
 #include <heddle/detail/task/fork.hpp>
 #include <heddle/detail/task/schedule.hpp>
 
+#include <stdexcept>
+
 namespace heddle::detail {
 
 namespace {
@@ -88,7 +90,12 @@ TaskControl& control_of(Running running) noexcept {
     return running.is_child() ? control_of_child(*running.child(), true) : *running.control();
 }
 
-Waiter& current_waiter() noexcept {
+bool inside_task() noexcept { return this_worker != nullptr; }
+
+Waiter& current_waiter() {
+    if (this_worker == nullptr) [[unlikely]] {
+        throw std::runtime_error("no running event loop");
+    }
     const Running running = this_worker->current;
     if (!running.is_child()) [[likely]] {
         return *running.control();

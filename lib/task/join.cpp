@@ -48,6 +48,8 @@ bool JoinWait::keep_waiting() {
         if (cancel_control(*target_, message.data(), message.size())) {
             return true;  // the target decides how this ends
         }
+    } else if (on_cancel_ == OnCancel::if_scope) {
+        target_->mark_retrieved();  // gather has its error; a later one of this task is not reported, as asyncio
     }
     left_ = true;
     return false;
@@ -109,7 +111,7 @@ std::exception_ptr task_exception(TaskControl& control) {
     if (control.outcome != Outcome::error) {
         return nullptr;
     }
-    control.set_flag(TaskControl::retrieved);
+    control.mark_retrieved();
     return stored_exception(control);
 }
 

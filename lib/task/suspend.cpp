@@ -36,7 +36,7 @@ void schedule(Waiter& who) noexcept {
 
 void schedule_batch(Waiter* const* who, std::size_t n) noexcept { post_controls(who, n); }
 
-void post_running_task(std::coroutine_handle<> frame) noexcept {
+void post_running_task(std::coroutine_handle<> frame) {
     Waiter& me = current_waiter();
     set_resume_point(me, frame);
     post_behind(static_cast<TaskControl&>(me));

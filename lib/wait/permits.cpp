@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 
 namespace heddle::detail {
 
@@ -72,6 +73,9 @@ bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
         post_running_task(frame);
         return true;
     }
+    if (!inside_task()) [[unlikely]] {
+        refuse_outside_task();
+    }
     const WaitToken token = suspension_.begin(frame);
     if (!permits_.enqueue(token, place_)) {
         suspension_.not_needed();
@@ -88,6 +92,20 @@ void PermitAwaiter::finish() {
         static_cast<void>(permits_.give(unit_, std::numeric_limits<std::int64_t>::max(), unit_));
     }
     throw_cancelled(suspension_.waiter());
+}
+
+/// A coroutine that is no task of ours: it is counted as a waiter already, so it waits as a thread would and
+/// gives up at once.
+void PermitAwaiter::refuse_outside_task() {
+    const WaitToken token = suspension_.begin_blocking("waiting outside of a task");
+    if (permits_.enqueue(token, place_)) {
+        token.who->revoke(token.seq);
+        if (permits_.abort(place_, *token.who, unit_)) {
+            throw std::runtime_error("no running event loop");
+        }
+    }
+    static_cast<void>(permits_.give(unit_, std::numeric_limits<std::int64_t>::max(), unit_));
+    throw std::runtime_error("no running event loop");
 }
 
 void PermitAwaiter::wait_blocking(const char* what) {

@@ -45,7 +45,7 @@ struct alignas(cache_line) TaskControl : Waiter {
     TaskKind kind = TaskKind::free;
     Outcome outcome = Outcome::none;
     Atomic<std::uint8_t> flags{0};
-    std::uint8_t unused = 0;
+    Atomic<bool> retrieved{false};  // somebody has looked at the error, or will
     Atomic<std::uintptr_t> join{0};
     std::uint64_t join_seq = 0;  // of the inline joiner; written under BUSY
     Atomic<TaskExtras*> extras{nullptr};
@@ -55,10 +55,12 @@ struct alignas(cache_line) TaskControl : Waiter {
     static constexpr std::uint8_t boxed = 2;      // owner only: the value lies behind a ResultBox
     static constexpr std::uint8_t shut_down = 16;  // cancelled by the runtime's shutdown
     static constexpr std::uint8_t observed = 8;   // its root frame looks itself whether it is cancelled at the start
-    static constexpr std::uint8_t retrieved = 4;  // somebody has looked at the error
 
     [[nodiscard]] bool has_flag(std::uint8_t flag) const noexcept {
         return (flags.load(relaxed) & flag) != 0;  // relaxed: ordered by [join], or owner only
+    }
+    void mark_retrieved() noexcept {
+        retrieved.store(true, relaxed);  // relaxed: read when the last reference has gone
     }
     void set_flag(std::uint8_t flag) noexcept {
         flags.fetch_or(flag, relaxed);  // relaxed: ordered by [join], or owner only

@@ -90,6 +90,7 @@ public:
 private:
     bool suspend(std::coroutine_handle<> frame);
     void finish();
+    [[noreturn]] void refuse_outside_task();
 
     Permits& permits_;
     std::int64_t unit_;

@@ -30,13 +30,13 @@ namespace heddle::detail {
 class Suspension {
 public:
     /// Names the waiter and where it goes on. Before anything is published.
-    WaitToken begin(std::coroutine_handle<> frame) noexcept {
+    WaitToken begin(std::coroutine_handle<> frame) {
         me_ = &current_waiter();
         set_resume_point(*me_, frame);
         seq_ = me_->current_seq();
         return {me_, seq_};
     }
-    WaitToken begin(WakeHook& hook) noexcept {
+    WaitToken begin(WakeHook& hook) {
         me_ = &current_waiter();
         set_resume_hook(*me_, hook);
         return again();
@@ -100,6 +100,6 @@ private:
 };
 
 /// Posts the running task to the back of the ready queue and leaves its frame at `frame`.
-void post_running_task(std::coroutine_handle<> frame) noexcept;
+void post_running_task(std::coroutine_handle<> frame);
 
 }  // namespace heddle::detail
