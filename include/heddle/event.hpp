@@ -1,6 +1,7 @@
 #pragma once
 
 #include <heddle/detail/wait/inspect.hpp>
+#include <heddle/detail/base/assert.hpp>
 #include <heddle/detail/wait/ticket_awaiter.hpp>
 
 namespace heddle {
@@ -54,6 +55,9 @@ public:
 class Event {
 public:
     Event() noexcept = default;
+#ifndef NDEBUG
+    ~Event() { HEDDLE_CHECK(parked_waiters() == 0, "Event destroyed while a task waits for it"); }
+#endif
 
     /// Waits until the flag is up. Gives true. If cancelled: nothing changes.
     detail::EventAwaiter wait() noexcept { return detail::EventAwaiter(event_); }

@@ -7,8 +7,11 @@
 #include <heddle/condition.hpp>
 #include <heddle/coro.hpp>
 #include <heddle/error.hpp>
+#include <heddle/context.hpp>
 #include <heddle/event.hpp>
+#include <heddle/future.hpp>
 #include <heddle/gather.hpp>
+#include <heddle/generator.hpp>
 #include <heddle/lock.hpp>
 #include <heddle/lock_all.hpp>
 #include <heddle/priority_queue.hpp>
@@ -18,8 +21,10 @@
 #include <heddle/semaphore.hpp>
 #include <heddle/shield.hpp>
 #include <heddle/sleep.hpp>
+#include <heddle/stop_token.hpp>
 #include <heddle/task.hpp>
 #include <heddle/task_group.hpp>
+#include <heddle/threads.hpp>
 #include <heddle/timeout.hpp>
 #include <heddle/version.hpp>
 #include <heddle/wait.hpp>

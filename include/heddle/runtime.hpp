@@ -32,6 +32,8 @@ struct RuntimeOptions {
     /// How long an idle worker looks for work before it sleeps, in nanoseconds; negative: chosen by the
     /// machine (50 microseconds, 0 with more workers than cores).
     std::int64_t spin_ns = -1;
+    /// Most threads that to_thread() may use at once; 0: 512. An idle one ends after 10 seconds.
+    unsigned blocking_threads = 0;
     /// Cores to bind the workers to, in turn; empty: the system decides.
     std::vector<unsigned> affinity = {};
 };

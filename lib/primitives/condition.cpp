@@ -27,14 +27,18 @@ std::coroutine_handle<> ConditionWait::woken(WakeHook& hook) noexcept {
 /// Holds the lock; true: asleep, *this may be gone.
 bool ConditionWait::sleep() {
     phase_ = Phase::waiting;
+    notified_ = false;
     const WaitToken token = suspension_.again();
+    bool queued = false;
     {
         const EpochPin pin;
-        if (!WaitQueue::of(condition_.queue_).enqueue(token, place_)) {
-            return false;  // only by a notify that did not hold the lock: still a notification
-        }
+        queued = WaitQueue::of(condition_.queue_).enqueue(token, place_);
     }
     condition_.lock_.release();
+    if (!queued) {  // by a notify that did not hold the lock: still a notification
+        notified_ = true;
+        return lock_again();
+    }
     return suspension_.commit() || awake();
 }
 
@@ -44,6 +48,8 @@ bool ConditionWait::awake() {
         cancelled_ = true;
         const EpochPin pin;
         notified_ = !condition_.queue_.load(acquire)->leave(place_, suspension_.waiter());  // acquire [link]
+    } else {
+        notified_ = true;
     }
     return lock_again();
 }
@@ -98,7 +104,10 @@ void ConditionWait::wait_blocking(const char* what) {
 
 namespace heddle {
 
-Condition::~Condition() { detail::WaitQueue::dispose(queue_); }
+Condition::~Condition() {
+    HEDDLE_ASSERT(parked_waiters() == 0);  // destroyed while a task waits for it
+    detail::WaitQueue::dispose(queue_);
+}
 
 void Condition::require_lock(const char* message) const {
     if (!lock_.locked()) {

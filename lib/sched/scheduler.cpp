@@ -34,6 +34,9 @@ RuntimeOptions completed(RuntimeOptions options) {
     if (options.workers == 0) {
         options.workers = cpus;
     }
+    if (options.blocking_threads == 0) {
+        options.blocking_threads = 512;
+    }
     if (options.spin_ns < 0) {
         options.spin_ns = options.workers <= cpus && cpus > 1 ? default_spin_ns : 0;
     }
@@ -60,7 +63,7 @@ Worker& self() noexcept { return static_cast<Worker&>(*this_worker); }
 }  // namespace
 
 Scheduler::Scheduler(RuntimeOptions options)
-    : options_(completed(std::move(options))), inject_(options_.workers), idle_(options_.workers), may_spin_(options_.spin_ns > 0) {
+    : options_(completed(std::move(options))), inject_(options_.workers), idle_(options_.workers), blocking_pool_(options_.name, options_.blocking_threads), may_spin_(options_.spin_ns > 0) {
     const bool single = options_.workers == 1;
     for (unsigned i = 0; i < options_.workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*this, i, single));

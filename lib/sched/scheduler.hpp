@@ -1,5 +1,6 @@
 #pragma once
 
+#include "blocking_pool.hpp"
 #include "idle.hpp"
 #include "inject_queue.hpp"
 #include "worker.hpp"
@@ -42,6 +43,7 @@ public:
 
     [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
     [[nodiscard]] const RuntimeOptions& options() const noexcept { return options_; }
+    [[nodiscard]] BlockingPool& blocking_pool() noexcept { return blocking_pool_; }
     [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }
     void set_runtime(Runtime* runtime) noexcept { runtime_ = runtime; }
 
@@ -68,6 +70,7 @@ private:
     std::vector<std::thread> threads_;
     InjectQueue inject_;
     IdleWord idle_;
+    BlockingPool blocking_pool_;
     bool may_spin_;
     std::mutex shutdown_;           // one closing thread; a second one waits for it
     Atomic<bool> closed_{false};    // [close] deaths wake the closing thread

@@ -7,7 +7,8 @@
 // 1. closed: foreign threads can spawn no more. Workers still can: tasks may need others to clean up.
 // 2. every task is cancelled once; tasks born later are cancelled in later rounds.
 // 3. the closing thread sleeps until the last task has died.
-// 4. the workers are told to stop, woken and joined. Their queues are empty: nothing lives.
+// 4. functions that to_thread has started run to their end.
+// 5. the workers are told to stop, woken and joined. Their queues are empty: nothing lives.
 //
 // [close] closed is set, then all threads pass a barrier: a worker that has not seen it has made its count of
 //         the dead visible before, one that has seen it wakes the closing thread.
@@ -47,6 +48,7 @@ void Scheduler::shutdown() {
             futex_wait(&deaths_seen_, seen, now_ns() + round_ns);
         }
     }
+    blocking_pool_.stop();
     stop_threads();
 }
 

@@ -57,6 +57,16 @@ Coro<void> run_in_order(ControlRef done, CallbackChain chain) {
 }
 
 void post_callbacks(TaskControl& control, CallbackChain chain) {
+    if (control.scheduler == nullptr) {  // a future of no runtime: on this thread
+        for (auto callback = chain.pop(); callback != nullptr; callback = chain.pop()) {
+            try {
+                callback->run(control);
+            } catch (...) {
+                report_exception(nullptr, "Exception in done callback", std::current_exception());
+            }
+        }
+        return;
+    }
     control.add_ref();
     auto coro = run_in_order(ControlRef(&control), std::move(chain));
     auto frame = CoroAccess::take(coro);

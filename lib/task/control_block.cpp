@@ -171,10 +171,38 @@ bool join_leave(TaskControl& control, const JoinPlace& place, const Waiter& who)
     return false;
 }
 
+bool decide_future(TaskControl& control) noexcept {
+    std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        if (word::phase(w) == word::done) {
+            return false;
+        }
+    } while (!control.word.compare_exchange_weak(w, w | word::done, acq_rel, relaxed));  // acq_rel [grant]: first come
+    return true;
+}
+
+namespace {
+
+bool cancel_future(TaskControl& control) {
+    if (!decide_future(control)) {
+        return false;
+    }
+    const std::string message = take_cancel_message(control);
+    store_exception(control, Outcome::cancelled,
+                    message.empty() ? nullptr : std::make_exception_ptr(CancelledError(message)));
+    finish_join(control);
+    return true;
+}
+
+}  // namespace
+
 bool cancel_control(TaskControl& control, const char* message, std::size_t length) {
     if (length != 0) {
         auto* text = new std::string(message, length);
         delete extras_of(control).cancel_message.exchange(text, acq_rel);  // acq_rel [message]
+    }
+    if (control.kind == TaskKind::future) {
+        return cancel_future(control);
     }
     switch (control.request_cancel()) {
         case CancelStep::refused:

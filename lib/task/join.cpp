@@ -77,10 +77,9 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
         if (!name.empty()) {
             extras_of(*made).name = std::move(name);
         }
-        if (this_worker != nullptr) {
-            if (auto context = inherited_context(this_worker->current); context != nullptr) {
-                extras_of(*made).context = std::move(context);
-            }
+        auto context = this_worker != nullptr ? inherited_context(this_worker->current) : thread_context();
+        if (context != nullptr) {
+            extras_of(*made).context = std::move(context);
         }
         task_born(scheduler);
     } catch (...) {

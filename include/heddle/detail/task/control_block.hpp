@@ -151,6 +151,9 @@ void complete_control(TaskControl& control) noexcept;
 /// Second half of complete_control: publishes the outcome and wakes whoever waits for it.
 void finish_join(TaskControl& control) noexcept;
 
+/// True for the one who may set a future's outcome.
+[[nodiscard]] bool decide_future(TaskControl& control) noexcept;
+
 /// Task::cancel. False: it was already done.
 bool cancel_control(TaskControl& control, const char* message, std::size_t length);
 [[nodiscard]] int cancel_count(const TaskControl& control) noexcept;

@@ -36,5 +36,8 @@ struct TaskExtras {
 /// The ContextVars that `running` sees: those of the nearest ancestor with a control block, since the ones
 /// without have set nothing.
 [[nodiscard]] std::shared_ptr<const ContextNode> inherited_context(Running running);
+/// The same on a plain thread.
+[[nodiscard]] std::shared_ptr<const ContextNode> thread_context();
+void set_thread_context(std::shared_ptr<const ContextNode> context) noexcept;
 
 }  // namespace heddle::detail

@@ -152,6 +152,12 @@ void set_task_name(TaskControl& control, std::string name);
 void join_blocking(TaskControl& control, const char* what);
 void add_done_callback(TaskControl& control, DoneCallback* callback);
 
+/// A control block that nobody runs; one handle reference.
+[[nodiscard]] TaskControl& make_future();
+/// Decides that the caller sets the outcome: store it, then finish_join. Throws InvalidStateError if it is done.
+void begin_set(TaskControl& control);
+void set_future_error(TaskControl& control, std::exception_ptr error);
+
 template <class Handle, class Fn>
 DoneCallback* make_done_callback(Fn fn) {
     struct Callback final : DoneCallback {

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <heddle/detail/base/immovable.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace heddle {
+
+namespace detail {
+
+/// One value in a context: an immutable list that child tasks share.
+struct ContextNode {
+    ContextNode(const void* v, std::shared_ptr<const void> x, std::shared_ptr<const ContextNode> n) noexcept
+        : variable(v), value(std::move(x)), next(std::move(n)) {}
+    const void* variable;
+    std::shared_ptr<const void> value;
+    std::shared_ptr<const ContextNode> next;
+};
+
+/// The value of `variable` in the running task (or, on a plain thread, in the thread); null if it has none.
+[[nodiscard]] std::shared_ptr<const void> context_get(const void* variable);
+/// Sets it (null: takes it away) and returns the one before.
+std::shared_ptr<const void> context_set(const void* variable, std::shared_ptr<const void> value);
+[[noreturn]] void throw_no_context_value(const std::string& name);
+
+}  // namespace detail
+
+/// A variable with a value per task, as contextvars.ContextVar: a child task starts with a copy of its creator's
+/// values, and what it sets is seen by itself and its later children only. On plain threads there is one value
+/// per thread, which tasks spawned from it inherit.
+///
+/// Any thread. The variable must outlive its use; usually it is a namespace-scope constant. O(variables set).
+template <class T>
+class ContextVar : detail::Immovable {
+public:
+    /// What set() gives: the value before.
+    class Token {
+    private:
+        friend class ContextVar;
+        explicit Token(std::shared_ptr<const void> before) noexcept : before_(std::move(before)) {}
+        std::shared_ptr<const void> before_;
+    };
+
+    explicit ContextVar(std::string name) : name_(std::move(name)) {}
+    ContextVar(std::string name, T default_value) : name_(std::move(name)), default_(std::move(default_value)) {}
+
+    /// The value; the default if there is none. Throws std::out_of_range if there is no default either.
+    [[nodiscard]] T get() const {
+        if (const auto value = detail::context_get(this); value != nullptr) {
+            return *static_cast<const T*>(value.get());
+        }
+        if (!default_) {
+            detail::throw_no_context_value(name_);
+        }
+        return *default_;
+    }
+    /// The value, or `otherwise` if it was never set here.
+    [[nodiscard]] T get(T otherwise) const {
+        const auto value = detail::context_get(this);
+        return value != nullptr ? *static_cast<const T*>(value.get()) : std::move(otherwise);
+    }
+    Token set(T value) { return Token(detail::context_set(this, std::make_shared<const T>(std::move(value)))); }
+    /// Puts back what was before the set() that gave `token`.
+    void reset(const Token& token) { detail::context_set(this, token.before_); }
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
+private:
+    std::string name_;
+    std::optional<T> default_;
+};
+
+}  // namespace heddle

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <exception>
+#include <memory>
+
+namespace heddle::detail {
+
+struct ContextNode;
+
+/// Work for the blocking pool.
+struct BlockingJob {
+    virtual ~BlockingJob() = default;
+    virtual void run() noexcept = 0;
+    /// It will not be run.
+    virtual void refuse(std::exception_ptr error) noexcept = 0;
+    std::shared_ptr<const ContextNode> context;  // of the task that asked for it
+};
+
+/// Has the running runtime's pool run it. Throws std::runtime_error outside of a runtime.
+void post_blocking(std::unique_ptr<BlockingJob> job);
+
+}  // namespace heddle::detail
