@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
-// asyncio's queues: sizes, order, gets and puts that wait. Cancellation, join and shutdown have files of
+// asyncio's queues: sizes, gets and puts that wait. Order, cancellation, join and shutdown have files of
 // their own.
 
 namespace heddle::test {
@@ -76,7 +76,8 @@ TEST_P(QueueBasic, QUE_06_a_producer_waits_at_maxsize) {
             EXPECT_EQ(put, (std::vector<int>{1, 2}));
             EXPECT_TRUE(queue.full());
             EXPECT_EQ(putters(queue), 1U);
-            std::vector<int> got{co_await queue.get()};
+            std::vector<int> got;
+            got.push_back(co_await queue.get());
             co_await producer;
             EXPECT_EQ(put, (std::vector<int>{1, 2, 3}));
             for (const int value : drain(queue)) {

@@ -10,8 +10,7 @@
 #include <cstddef>
 #include <vector>
 
-// asyncio's queues: sizes, order, gets and puts that wait. Cancellation, join and shutdown have files of
-// their own.
+// asyncio's queues: the order in which items come out and putters get in.
 
 namespace heddle::test {
 namespace {
