@@ -7,11 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <coroutine>
 #include <cstddef>
-#include <exception>
-#include <functional>
-#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -248,49 +244,6 @@ TEST_P(ParallelForeign, PAR_31_waiters_of_two_runtimes_go_on_on_their_own) {
     }
     EXPECT_EQ(log.size(), 300U);
     EXPECT_FALSE(lock.locked());
-}
-
-/// A coroutine that is nobody's task: runs where it is called.
-struct Detached {
-    struct promise_type {  // NOLINT(readability-identifier-naming): prescribed
-        Detached get_return_object() { return {}; }
-        std::suspend_never initial_suspend() noexcept { return {}; }
-        std::suspend_never final_suspend() noexcept { return {}; }
-        void return_void() {}
-        void unhandled_exception() { std::terminate(); }
-    };
-};
-
-template <class Wait>
-Detached await_without_a_task(Wait wait, bool& refused) {
-    int nothing = 0;
-    try {
-        co_await wait();
-    } catch (const std::runtime_error&) {
-        ++nothing;
-    }
-    refused = nothing == 1;
-}
-
-TEST_P(ParallelForeign, PAR_32_awaiting_outside_of_any_task_is_an_error) {
-    Lock lock;
-    Event event;
-    Semaphore semaphore(0);
-    lock.acquire_blocking();
-    bool refused = false;
-    auto wait_lock = [&] { return lock.acquire(); };
-    auto wait_event = [&] { return event.wait(); };
-    auto wait_semaphore = [&] { return semaphore.acquire(); };
-    await_without_a_task(wait_lock, refused);
-    EXPECT_TRUE(refused);
-    refused = false;
-    await_without_a_task(wait_event, refused);
-    EXPECT_TRUE(refused);
-    refused = false;
-    await_without_a_task(wait_semaphore, refused);
-    EXPECT_TRUE(refused);
-    EXPECT_EQ(waiters(lock) + waiters(event) + waiters(semaphore), 0U);
-    lock.release();
 }
 
 TEST_P(ParallelForeign, PAR_33_release_and_set_while_the_runtime_shuts_down) {
