@@ -2,6 +2,7 @@
 
 #include <heddle/task.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -16,8 +17,10 @@ namespace heddle {
 namespace detail {
 /// Throws std::runtime_error on a worker thread, where `what` would block other tasks.
 void require_no_worker(const char* what);
+/// join_blocking on the main thread of the process that passes SIGINT on to the task; elsewhere plain.
+void join_or_sigint(TaskControl& main);
 template <class T>
-T take_result(Task<T> task);
+T take_result(Task<T> task, bool handle_sigint);
 }  // namespace detail
 
 /// How a runtime is set up.
@@ -34,6 +37,9 @@ struct RuntimeOptions {
     std::int64_t spin_ns = -1;
     /// Most threads that to_thread() may use at once; 0: 512. An idle one ends after 10 seconds.
     unsigned blocking_threads = 0;
+    /// run() called on the main thread: the first SIGINT cancels main, a second one ends the process. Only if the
+    /// program has not installed a handler of its own.
+    bool handle_sigint = true;
     /// Cores to bind the workers to, in turn; empty: the system decides.
     std::vector<unsigned> affinity = {};
 };
@@ -56,7 +62,7 @@ public:
     template <class T>
     T run(Coro<T> main) {
         detail::require_no_worker("Runtime.run()");
-        return detail::take_result(spawn(std::move(main)));
+        return detail::take_result(spawn(std::move(main)), false);
     }
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
@@ -82,16 +88,31 @@ public:
     /// Blocks; throws std::runtime_error on a worker thread. A second call does nothing.
     void shutdown();
 
+    /// The same, but waits at most for `patience`. Gives the names of the tasks that have not ended by then; each
+    /// is also told to the exception handler. With none left the runtime is shut down; otherwise its workers
+    /// go on, and a later shutdown() or the destructor waits for the rest.
+    template <class Rep, class Period>
+    std::vector<std::string> shutdown(std::chrono::duration<Rep, Period> patience) {
+        return shutdown_until(std::chrono::steady_clock::now() + patience);
+    }
+
     [[nodiscard]] unsigned workers() const noexcept;
 
 private:
+    std::vector<std::string> shutdown_until(std::chrono::steady_clock::time_point deadline);
+
     std::unique_ptr<detail::Scheduler> scheduler_;
 };
 
 namespace detail {
 template <class T>
-T take_result(Task<T> task) {
-    task.wait_blocking();
+T take_result(Task<T> task, bool handle_sigint) {
+    TaskControl& waited = TaskAccess::control(task);
+    if (handle_sigint) {
+        join_or_sigint(waited);
+    } else {
+        join_blocking(waited, "run()");
+    }
     TaskControl& control = TaskAccess::control(task);
     require_value(control);
     return TaskResult<T>::take(control);
@@ -99,12 +120,13 @@ T take_result(Task<T> task) {
 }  // namespace detail
 
 /// asyncio.run: runs `main` on a runtime of its own, then cancels what is left, waits for it and shuts down.
-/// Gives main's result or throws what it threw.
+/// Gives main's result or throws what it threw. SIGINT: see RuntimeOptions::handle_sigint.
 template <class T>
 T run(Coro<T> main, RuntimeOptions options = {}) {
     detail::require_no_worker("run()");
+    const bool handle_sigint = options.handle_sigint;
     Runtime runtime(std::move(options));
-    return runtime.run(std::move(main));
+    return detail::take_result(runtime.spawn(std::move(main)), handle_sigint);
 }
 template <detail::Awaitable A>
     requires(!detail::is_coro<std::remove_cvref_t<A>>)

@@ -30,6 +30,12 @@ void Runtime::shutdown() {
     scheduler_->shutdown();
 }
 
+std::vector<std::string> Runtime::shutdown_until(std::chrono::steady_clock::time_point deadline) {
+    detail::require_no_worker("Runtime.shutdown()");
+    return scheduler_->shutdown_until(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(deadline.time_since_epoch()).count());
+}
+
 unsigned Runtime::workers() const noexcept { return scheduler_->workers(); }
 
 }  // namespace heddle

@@ -39,6 +39,8 @@ public:
 
     /// No more tasks from foreign threads; cancels what runs, waits for it, stops the workers. Idempotent.
     void shutdown();
+    /// The same with a deadline; gives the names of what still runs then.
+    std::vector<std::string> shutdown_until(std::int64_t deadline);
     [[nodiscard]] std::uint64_t live_tasks() const noexcept;
 
     [[nodiscard]] unsigned workers() const noexcept { return static_cast<unsigned>(workers_.size()); }
@@ -63,6 +65,8 @@ private:
     void start_threads();
     void stop_threads() noexcept;
     void cancel_all() noexcept;
+    [[nodiscard]] bool wait_for_tasks(std::int64_t deadline);
+    [[nodiscard]] std::vector<std::string> names_of_live() const;
 
     RuntimeOptions options_;
     Runtime* runtime_ = nullptr;
