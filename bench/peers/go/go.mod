@@ -1,0 +1,2 @@
+module go_peer
+go 1.19
