@@ -4,6 +4,7 @@
 #include <heddle/error.hpp>
 #include <heddle/task.hpp>
 
+#include <concepts>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -56,7 +57,7 @@ Coro<std::string> ending(A awaitable) {
 }
 
 /// Calls `fn` and tells how that ended.
-template <class Fn>
+template <std::invocable Fn>
 std::string ending_of(Fn&& fn) {
     std::exception_ptr error;
     try {
