@@ -32,7 +32,8 @@ std::vector<Task<T>> make_tasks(std::vector<Coro<T>> coros) {
 
 }  // namespace detail
 
-/// Gives tasks in the order in which they end: `while (true) { auto t = co_await it.next(); if (!t) break; … }`.
+/// Gives tasks in the order in which they end: `while (true) { auto t = co_await it.next(); if (!t) break; …
+/// }`.
 ///
 /// Used by one task at a time. Tasks that have not been handed out go on when it is destroyed.
 template <class T>
@@ -45,8 +46,8 @@ public:
         }
     }
 
-    /// The next task to end; a null task when all have been given. Throws TimeoutError when the time is over. If
-    /// cancelled: no task is taken.
+    /// The next task to end; a null task when all have been given. Throws TimeoutError when the time is over.
+    /// If cancelled: no task is taken.
     Coro<Task<T>> next() {
         if (left_ == 0) {
             co_return Task<T>();

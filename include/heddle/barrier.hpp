@@ -19,7 +19,9 @@ public:
     explicit BarrierAwaiter(BarrierBlock& block) noexcept : WakeHook{&BarrierAwaiter::woken}, block_(block) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return suspend(frame); }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return suspend(frame);
+    }
     int await_resume() { return finish(); }
     int wait_blocking(const char* what);
 
@@ -66,13 +68,13 @@ public:
     explicit Barrier(std::ptrdiff_t parties);
     ~Barrier();
 
-    /// Waits until all parties have arrived; gives this party's index. Throws BrokenBarrierError if the barrier is
-    /// broken, reset or aborted. If cancelled: this party no longer counts, the others stay.
+    /// Waits until all parties have arrived; gives this party's index. Throws BrokenBarrierError if the
+    /// barrier is broken, reset or aborted. If cancelled: this party no longer counts, the others stay.
     detail::BarrierAwaiter wait() noexcept { return detail::BarrierAwaiter(block_); }
     /// wait() for plain threads. Throws std::runtime_error on a worker thread.
     int wait_blocking() { return detail::BarrierAwaiter(block_).wait_blocking("Barrier.wait_blocking()"); }
-    /// Sends those who wait away with BrokenBarrierError and makes the barrier as new. Never waits; parties that
-    /// arrive meanwhile are held until the last one has left. O(parties).
+    /// Sends those who wait away with BrokenBarrierError and makes the barrier as new. Never waits; parties
+    /// that arrive meanwhile are held until the last one has left. O(parties).
     void reset();
     /// Breaks the barrier: those who wait and all who come get BrokenBarrierError, until reset(). O(parties).
     void abort();

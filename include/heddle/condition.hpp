@@ -15,10 +15,12 @@ class Condition;
 namespace detail {
 
 /// One wait on a Condition: leaves a token in its queue, gives the lock away, sleeps, and takes the lock back
-/// whatever happens. Resumed by the scheduler through the hook, so that taking the lock back may suspend again.
+/// whatever happens. Resumed by the scheduler through the hook, so that taking the lock back may suspend
+/// again.
 class ConditionWait : public WakeHook {
 public:
-    explicit ConditionWait(Condition& condition) noexcept : WakeHook{&ConditionWait::woken}, condition_(condition) {}
+    explicit ConditionWait(Condition& condition) noexcept
+        : WakeHook{&ConditionWait::woken}, condition_(condition) {}
 
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     /// With the lock held: throws CancelledError if the wait was cancelled, after passing a notification on.
@@ -54,7 +56,9 @@ class [[nodiscard("does nothing until it is co_awaited")]] ConditionAwaiter fina
 public:
     using ConditionWait::ConditionWait;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return suspend(frame); }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return suspend(frame);
+    }
     bool await_resume() {
         finish();
         return true;
@@ -134,16 +138,16 @@ public:
     void release() { lock_.release(); }
     [[nodiscard]] bool locked() const noexcept { return lock_.locked(); }
 
-    /// Gives the lock away, waits for a notification, takes the lock back; gives true. If cancelled: the lock is
-    /// held again before CancelledError is thrown. Throws std::runtime_error if the lock is not held.
+    /// Gives the lock away, waits for a notification, takes the lock back; gives true. If cancelled: the lock
+    /// is held again before CancelledError is thrown. Throws std::runtime_error if the lock is not held.
     detail::ConditionAwaiter wait() {
         require_lock(waiting);
         return detail::ConditionAwaiter(*this);
     }
     /// wait() for plain threads. Throws std::runtime_error on a worker thread, or if the lock is not held.
     void wait_blocking();
-    /// Waits until `predicate()`, which is called with the lock held, gives true; gives its last value. Throws
-    /// what it throws, with the lock held. If it holds at once, nothing is waited for.
+    /// Waits until `predicate()`, which is called with the lock held, gives true; gives its last value.
+    /// Throws what it throws, with the lock held. If it holds at once, nothing is waited for.
     template <class Predicate>
     detail::PredicateAwaiter<Predicate> wait_for(Predicate predicate) {
         return {*this, std::move(predicate)};

@@ -28,9 +28,9 @@ std::shared_ptr<const void> context_set(const void* variable, std::shared_ptr<co
 
 }  // namespace detail
 
-/// A variable with a value per task, as contextvars.ContextVar: a child task starts with a copy of its creator's
-/// values, and what it sets is seen by itself and its later children only. On plain threads there is one value
-/// per thread, which tasks spawned from it inherit.
+/// A variable with a value per task, as contextvars.ContextVar: a child task starts with a copy of its
+/// creator's values, and what it sets is seen by itself and its later children only. On plain threads there
+/// is one value per thread, which tasks spawned from it inherit.
 ///
 /// Any thread. The variable must outlive its use; usually it is a namespace-scope constant. O(variables set).
 template <class T>
@@ -45,7 +45,8 @@ public:
     };
 
     explicit ContextVar(std::string name) : name_(std::move(name)) {}
-    ContextVar(std::string name, T default_value) : name_(std::move(name)), default_(std::move(default_value)) {}
+    ContextVar(std::string name, T default_value)
+        : name_(std::move(name)), default_(std::move(default_value)) {}
 
     /// The value; the default if there is none. Throws std::out_of_range if there is no default either.
     [[nodiscard]] T get() const {
@@ -62,7 +63,9 @@ public:
         const auto value = detail::context_get(this);
         return value != nullptr ? *static_cast<const T*>(value.get()) : std::move(otherwise);
     }
-    Token set(T value) { return Token(detail::context_set(this, std::make_shared<const T>(std::move(value)))); }
+    Token set(T value) {
+        return Token(detail::context_set(this, std::make_shared<const T>(std::move(value))));
+    }
     /// Puts back what was before the set() that gave `token`.
     void reset(const Token& token) { detail::context_set(this, token.before_); }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }

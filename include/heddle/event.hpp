@@ -1,7 +1,7 @@
 #pragma once
 
-#include <heddle/detail/wait/inspect.hpp>
 #include <heddle/detail/base/assert.hpp>
+#include <heddle/detail/wait/inspect.hpp>
 #include <heddle/detail/wait/ticket_awaiter.hpp>
 
 namespace heddle {
@@ -19,7 +19,9 @@ struct EventWord : Immovable {
     static constexpr std::uint64_t set_bit = 1;
     static constexpr std::uint64_t ticket = 2;
 
-    [[nodiscard]] bool passable() const noexcept { return (word.load(acquire) & set_bit) != 0; }  // acquire [set]
+    [[nodiscard]] bool passable() const noexcept {
+        return (word.load(acquire) & set_bit) != 0;
+    }  // acquire [set]
     /// Raises the flag and wakes everybody who drew a ticket before. Last access to *this is its RMW.
     void set() noexcept;
     void clear() noexcept {

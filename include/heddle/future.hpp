@@ -32,7 +32,8 @@ public:
         detail::require_value(*control_);
         return detail::TaskResult<T>::get(*control_);
     }
-    /// The exception set, or null. Throws InvalidStateError while it is not done, CancelledError if cancelled.
+    /// The exception set, or null. Throws InvalidStateError while it is not done, CancelledError if
+    /// cancelled.
     [[nodiscard]] std::exception_ptr exception() const { return detail::task_exception(*control_); }
 
     /// Throws InvalidStateError if it is done already.
@@ -52,7 +53,9 @@ public:
         detail::finish_join(*control_);
     }
     /// Throws InvalidStateError if it is done already, std::invalid_argument for a null pointer.
-    void set_exception(std::exception_ptr error) const { detail::set_future_error(*control_, std::move(error)); }
+    void set_exception(std::exception_ptr error) const {
+        detail::set_future_error(*control_, std::move(error));
+    }
     template <class E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, std::exception_ptr>)
     void set_exception(E error) const {
@@ -63,9 +66,9 @@ public:
         return detail::cancel_control(*control_, message.data(), message.size());
     }
 
-    /// Calls `fn(future)` (or `fn()`) once when it is done: on a worker of the runtime on which it was made, or
-    /// on the thread that ends it if it was made outside of one. Never inside this call, unless it is done already and
-    /// belongs to no runtime.
+    /// Calls `fn(future)` (or `fn()`) once when it is done: on a worker of the runtime on which it was made,
+    /// or on the thread that ends it if it was made outside of one. Never inside this call, unless it is done
+    /// already and belongs to no runtime.
     template <class Fn>
     void add_done_callback(Fn fn) const {
         detail::add_done_callback(*control_, detail::make_done_callback<Future>(std::move(fn)));
@@ -79,8 +82,11 @@ public:
         return detail::TaskResult<T>::copy_or_take(*control_);
     }
 
-    /// Waits until it is done and gives the result. If cancelled: the future is cancelled, for all who wait for it.
-    detail::TaskAwaiter<T, false> operator co_await() const& noexcept { return detail::TaskAwaiter<T, false>(control_); }
+    /// Waits until it is done and gives the result. If cancelled: the future is cancelled, for all who wait
+    /// for it.
+    detail::TaskAwaiter<T, false> operator co_await() const& noexcept {
+        return detail::TaskAwaiter<T, false>(control_);
+    }
     /// The same; the result is moved out if this is the only handle.
     detail::TaskAwaiter<T, true> operator co_await() && noexcept {
         return detail::TaskAwaiter<T, true>(std::move(control_));

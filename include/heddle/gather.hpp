@@ -105,7 +105,8 @@ class GatherTupleAwaiter : GatherTupleChildren<Tolerant, Ts...>, public GatherBa
 public:
     template <class... Members>
     explicit GatherTupleAwaiter(std::tuple<Members...>&& members)
-        : GatherBase<Tolerant>(Children::children), coros_(bind(std::move(members), std::index_sequence_for<Ts...>{})) {}
+        : GatherBase<Tolerant>(Children::children),
+          coros_(bind(std::move(members), std::index_sequence_for<Ts...>{})) {}
 
     std::tuple<GatheredOne<Tolerant, Ts>...> await_resume() {
         this->throw_if_cancelled();
@@ -122,7 +123,8 @@ private:
     template <std::size_t... I>
     std::tuple<GatheredOne<Tolerant, Ts>...> collect(std::index_sequence<I...>) {
         if constexpr (!Tolerant) {
-            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr) [[unlikely]] {  // acquire [child]
+            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr)
+                [[unlikely]] {  // acquire [child]
                 ((failed == &Children::children[I]
                       ? std::rethrow_exception(completion_error(std::get<I>(coros_), *failed))
                       : static_cast<void>(0)),
@@ -157,8 +159,10 @@ public:
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
         this->throw_if_cancelled();
         if constexpr (!Tolerant) {
-            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr) [[unlikely]] {  // acquire [child]
-                std::rethrow_exception(completion_error(coros_[static_cast<std::size_t>(failed - children.get())], *failed));
+            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr)
+                [[unlikely]] {  // acquire [child]
+                std::rethrow_exception(
+                    completion_error(coros_[static_cast<std::size_t>(failed - children.get())], *failed));
             }
         }
         std::vector<GatheredOne<Tolerant, T>> results;
@@ -184,7 +188,9 @@ template <bool Tolerant, class... Members>
 class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple {
 public:
     explicit GatherTuple(std::tuple<Members...> members) : members_(std::move(members)) {}
-    auto operator co_await() { return GatherTupleAwaiter<Tolerant, typename Members::value_type...>(std::move(members_)); }
+    auto operator co_await() {
+        return GatherTupleAwaiter<Tolerant, typename Members::value_type...>(std::move(members_));
+    }
 
 private:
     std::tuple<Members...> members_;
@@ -194,7 +200,9 @@ template <bool Tolerant, class Member>
 class [[nodiscard("gather does nothing until it is co_awaited")]] GatherVector {
 public:
     explicit GatherVector(std::vector<Member> members) : members_(std::move(members)) {}
-    auto operator co_await() { return GatherVectorAwaiter<Tolerant, typename Member::value_type>(std::move(members_)); }
+    auto operator co_await() {
+        return GatherVectorAwaiter<Tolerant, typename Member::value_type>(std::move(members_));
+    }
 
 private:
     std::vector<Member> members_;
@@ -204,11 +212,11 @@ private:
 
 /// Runs all and gives their results as a tuple in the order of the arguments; void becomes std::monostate.
 ///
-/// Coroutines (and other awaitables) are children of this call: they run in parallel, start in the order of the
-/// arguments, and none outlives it. At the first error the others are cancelled, all are awaited, and that
-/// error is thrown. Tasks are only waited for: at the first error they are left running, as asyncio does.
-/// If cancelled: every child and task is cancelled and awaited, then CancelledError is thrown.
-/// Cost: a child that neither suspends nor is stolen by another worker costs its frame and two jumps.
+/// Coroutines (and other awaitables) are children of this call: they run in parallel, start in the order of
+/// the arguments, and none outlives it. At the first error the others are cancelled, all are awaited, and
+/// that error is thrown. Tasks are only waited for: at the first error they are left running, as asyncio
+/// does. If cancelled: every child and task is cancelled and awaited, then CancelledError is thrown. Cost: a
+/// child that neither suspends nor is stolen by another worker costs its frame and two jumps.
 template <detail::Awaitable... As>
 auto gather(As&&... awaitables) {
     return detail::GatherTuple<false, decltype(detail::as_member(std::forward<As>(awaitables)))...>(

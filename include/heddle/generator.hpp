@@ -63,7 +63,8 @@ public:
 template <class T>
 class [[nodiscard("does nothing until it is co_awaited")]] NextAwaiter {
 public:
-    using Value = std::optional<std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
+    using Value = std::optional<
+        std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
     explicit NextAwaiter(std::coroutine_handle<GeneratorPromise<T>> frame) noexcept : frame_(frame) {}
     [[nodiscard]] bool await_ready() const noexcept { return !frame_ || frame_.promise().finished; }
@@ -93,9 +94,9 @@ private:
 
 }  // namespace detail
 
-/// `async def` with `yield`: a coroutine that gives values one by one and may wait in between. It runs in the task
-/// that asks for the next value. Move-only; used by one task at a time. Destroying it before its end destroys
-/// its frame at the last co_yield.
+/// `async def` with `yield`: a coroutine that gives values one by one and may wait in between. It runs in the
+/// task that asks for the next value. Move-only; used by one task at a time. Destroying it before its end
+/// destroys its frame at the last co_yield.
 ///
 ///     while (true) { auto x = co_await gen.next(); if (!x) break; use(*x); }
 template <class T>
@@ -118,8 +119,8 @@ public:
     AsyncGenerator& operator=(const AsyncGenerator&) = delete;
     ~AsyncGenerator() { reset(); }
 
-    /// The next value, or empty at the end; throws what the generator throws, after which it is at its end. If
-    /// cancelled: the request is delivered at whatever the generator waits for.
+    /// The next value, or empty at the end; throws what the generator throws, after which it is at its end.
+    /// If cancelled: the request is delivered at whatever the generator waits for.
     detail::NextAwaiter<T> next() noexcept { return detail::NextAwaiter<T>(frame_); }
 
 private:

@@ -5,9 +5,9 @@
 #include <heddle/as_completed.hpp>
 #include <heddle/barrier.hpp>
 #include <heddle/condition.hpp>
+#include <heddle/context.hpp>
 #include <heddle/coro.hpp>
 #include <heddle/error.hpp>
-#include <heddle/context.hpp>
 #include <heddle/event.hpp>
 #include <heddle/future.hpp>
 #include <heddle/gather.hpp>

@@ -42,7 +42,8 @@ class [[nodiscard("releases at once unless it is kept in a variable")]] LockAllG
 public:
     LockAllGuard() noexcept = default;
     explicit LockAllGuard(const std::array<Lock*, N>& held) noexcept : locks_(held), owns_(true) {}
-    LockAllGuard(LockAllGuard&& other) noexcept : locks_(other.locks_), owns_(std::exchange(other.owns_, false)) {}
+    LockAllGuard(LockAllGuard&& other) noexcept
+        : locks_(other.locks_), owns_(std::exchange(other.owns_, false)) {}
     LockAllGuard& operator=(LockAllGuard&& other) {
         if (this != &other) {
             release();
@@ -84,7 +85,9 @@ public:
     ~LockAllAwaiter() = default;
 
     bool await_ready() noexcept { return wait_.take_rest(); }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return wait_.suspend(frame); }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return wait_.suspend(frame);
+    }
     LockAllGuard<N> await_resume() {
         wait_.finish();
         return LockAllGuard<N>(locks_);
@@ -109,8 +112,8 @@ private:
 }  // namespace detail
 
 /// Takes all the locks and gives one guard over them. They are taken in one global order, whatever order the
-/// caller names them in, so that tasks which use lock_all cannot deadlock each other. If cancelled: those taken so
-/// far are released. Throws std::invalid_argument if a lock is named twice.
+/// caller names them in, so that tasks which use lock_all cannot deadlock each other. If cancelled: those
+/// taken so far are released. Throws std::invalid_argument if a lock is named twice.
 template <class... Locks>
     requires(sizeof...(Locks) > 0 && (std::is_same_v<Locks, Lock> && ...))
 detail::LockAll<sizeof...(Locks)> lock_all(Locks&... locks) noexcept {

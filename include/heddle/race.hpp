@@ -82,11 +82,13 @@ auto race_coro(A&& awaitable) {
 }
 
 template <class... Ts, std::size_t... I>
-Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> competitors, std::index_sequence<I...>) {
+Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> competitors,
+                                                  std::index_sequence<I...>) {
     RaceState state;
     std::tuple<std::optional<Stored<Ts>>...> results;
     std::exception_ptr error;
-    (state.watch.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error)), ...);
+    (state.watch.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error)),
+     ...);
     const bool undisturbed = co_await state.watch;
     const std::size_t winner = state.winner.load(acquire);  // acquire [race]
     if (!undisturbed) {
@@ -96,8 +98,9 @@ Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> compet
         std::rethrow_exception(error);
     }
     std::optional<std::variant<OrMonostate<Ts>...>> value;
-    ((I == winner ? static_cast<void>(value.emplace(std::in_place_index<I>, race_value<Ts>(std::get<I>(results))))
-                  : static_cast<void>(0)),
+    ((I == winner
+          ? static_cast<void>(value.emplace(std::in_place_index<I>, race_value<Ts>(std::get<I>(results))))
+          : static_cast<void>(0)),
      ...);
     co_return std::move(*value);
 }
@@ -123,9 +126,9 @@ Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors) {
 
 }  // namespace detail
 
-/// Runs all in parallel; the first to finish wins, the rest are cancelled and awaited. Gives a variant whose index()
-/// is the winner's; void becomes std::monostate. Throws the winner's error if it failed. A Task that loses is
-/// left running. If cancelled: all are cancelled and awaited, then CancelledError.
+/// Runs all in parallel; the first to finish wins, the rest are cancelled and awaited. Gives a variant whose
+/// index() is the winner's; void becomes std::monostate. Throws the winner's error if it failed. A Task that
+/// loses is left running. If cancelled: all are cancelled and awaited, then CancelledError.
 template <detail::Awaitable... As>
     requires(sizeof...(As) > 0)
 auto race(As&&... awaitables) {

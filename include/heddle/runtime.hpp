@@ -37,8 +37,8 @@ struct RuntimeOptions {
     std::int64_t spin_ns = -1;
     /// Most threads that to_thread() may use at once; 0: 512. An idle one ends after 10 seconds.
     unsigned blocking_threads = 0;
-    /// run() called on the main thread: the first SIGINT cancels main, a second one ends the process. Only if the
-    /// program has not installed a handler of its own.
+    /// run() called on the main thread: the first SIGINT cancels main, a second one ends the process. Only if
+    /// the program has not installed a handler of its own.
     bool handle_sigint = true;
     /// Cores to bind the workers to, in turn; empty: the system decides.
     std::vector<unsigned> affinity = {};
@@ -57,8 +57,8 @@ public:
     Runtime(Runtime&&) = delete;
     Runtime& operator=(Runtime&&) = delete;
 
-    /// Runs `main` as a task and blocks the calling thread until it has ended; gives its result or throws what
-    /// it threw. Throws std::runtime_error on a worker thread.
+    /// Runs `main` as a task and blocks the calling thread until it has ended; gives its result or throws
+    /// what it threw. Throws std::runtime_error on a worker thread.
     template <class T>
     T run(Coro<T> main) {
         detail::require_no_worker("Runtime.run()");
@@ -88,9 +88,9 @@ public:
     /// Blocks; throws std::runtime_error on a worker thread. A second call does nothing.
     void shutdown();
 
-    /// The same, but waits at most for `patience`. Gives the names of the tasks that have not ended by then; each
-    /// is also told to the exception handler. With none left the runtime is shut down; otherwise its workers
-    /// go on, and a later shutdown() or the destructor waits for the rest.
+    /// The same, but waits at most for `patience`. Gives the names of the tasks that have not ended by then;
+    /// each is also told to the exception handler. With none left the runtime is shut down; otherwise its
+    /// workers go on, and a later shutdown() or the destructor waits for the rest.
     template <class Rep, class Period>
     std::vector<std::string> shutdown(std::chrono::duration<Rep, Period> patience) {
         return shutdown_until(std::chrono::steady_clock::now() + patience);

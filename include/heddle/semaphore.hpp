@@ -31,8 +31,8 @@ public:
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }
     /// acquire() for plain threads. Throws std::runtime_error on a worker thread.
     void acquire_blocking() { detail::PermitAwaiter(permits_).wait_blocking("Semaphore.acquire_blocking()"); }
-    /// Gives `n` permits, to waiters first, in order. O(waiters woken). Throws std::invalid_argument if `n` is
-    /// negative, std::overflow_error if the count would not fit.
+    /// Gives `n` permits, to waiters first, in order. O(waiters woken). Throws std::invalid_argument if `n`
+    /// is negative, std::overflow_error if the count would not fit.
     void release(std::ptrdiff_t n = 1) {
         if (n < 0) [[unlikely]] {
             detail::throw_negative_permits(false);
@@ -75,7 +75,9 @@ public:
         }
     }
 #ifndef NDEBUG
-    ~BoundedSemaphore() { HEDDLE_CHECK(permits_.count() >= 0, "BoundedSemaphore destroyed while a task waits for it"); }
+    ~BoundedSemaphore() {
+        HEDDLE_CHECK(permits_.count() >= 0, "BoundedSemaphore destroyed while a task waits for it");
+    }
 #endif
 
     /// Waits for a permit and takes it. If cancelled: none is taken.
@@ -85,7 +87,9 @@ public:
     /// Takes a permit if one is free; never waits.
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }
     /// acquire() for plain threads. Throws std::runtime_error on a worker thread.
-    void acquire_blocking() { detail::PermitAwaiter(permits_).wait_blocking("BoundedSemaphore.acquire_blocking()"); }
+    void acquire_blocking() {
+        detail::PermitAwaiter(permits_).wait_blocking("BoundedSemaphore.acquire_blocking()");
+    }
     /// Gives `n` permits. Throws std::invalid_argument, and changes nothing, if `n` is negative or there
     /// would be more permits than at the start.
     void release(std::ptrdiff_t n = 1) {

@@ -37,8 +37,9 @@ private:
 
 }  // namespace detail
 
-/// asyncio.shield: waits for a task so that cancelling the waiter does not cancel the task. A coroutine is made a
-/// task at once. If cancelled: CancelledError here, and the task goes on; keep its handle to wait for it later.
+/// asyncio.shield: waits for a task so that cancelling the waiter does not cancel the task. A coroutine is
+/// made a task at once. If cancelled: CancelledError here, and the task goes on; keep its handle to wait for
+/// it later.
 template <class T>
 detail::Shield<T> shield(Task<T> task) {
     return detail::Shield<T>(std::move(task));

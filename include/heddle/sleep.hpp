@@ -71,9 +71,11 @@ private:
 }  // namespace detail
 
 /// Suspends for at least `delay`; zero or less lets other ready tasks run first. If cancelled: ends at once
-/// with CancelledError. Throws std::invalid_argument for a NaN. Never early; late by less than a tenth of a millisecond when workers are free.
+/// with CancelledError. Throws std::invalid_argument for a NaN. Never early; late by less than a tenth of a
+/// millisecond when workers are free.
 template <class Rep, class Period>
-[[nodiscard]] detail::SleepAwaiter sleep(std::chrono::duration<Rep, Period> delay) noexcept(detail::exact_duration<Rep>) {
+[[nodiscard]] detail::SleepAwaiter sleep(std::chrono::duration<Rep, Period> delay) noexcept(
+    detail::exact_duration<Rep>) {
     return detail::SleepAwaiter(detail::deadline_after(delay));
 }
 

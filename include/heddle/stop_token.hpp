@@ -19,8 +19,9 @@ Coro<T> run_until_stopped(std::stop_token token, Coro<T> coro) {
 
 }  // namespace detail
 
-/// Runs `awaitable` and gives its result; when a stop is requested through `token`, also before the start, it is
-/// cancelled, and when it has ended, CancelledError is thrown (unless it ended otherwise). If cancelled: the same.
+/// Runs `awaitable` and gives its result; when a stop is requested through `token`, also before the start, it
+/// is cancelled, and when it has ended, CancelledError is thrown (unless it ended otherwise). If cancelled:
+/// the same.
 template <detail::Awaitable A>
 auto with_stop_token(std::stop_token token, A&& awaitable) {
     return detail::run_until_stopped(std::move(token), detail::as_coro(std::forward<A>(awaitable)));

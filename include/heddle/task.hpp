@@ -67,8 +67,8 @@ public:
     /// Takes one cancel request back; returns how many remain. At 0 a request not yet delivered is withdrawn.
     int uncancel() const noexcept { return detail::uncancel_control(*control_); }
 
-    /// Calls `fn(task)` (or `fn()`) once on a worker after the task has ended, never inside this call. Callbacks run
-    /// in the order they were added. Callable from any thread.
+    /// Calls `fn(task)` (or `fn()`) once on a worker after the task has ended, never inside this call.
+    /// Callbacks run in the order they were added. Callable from any thread.
     template <class Fn>
     void add_done_callback(Fn fn) const {
         detail::add_done_callback(*control_, detail::make_done_callback<Task>(std::move(fn)));
@@ -88,7 +88,9 @@ public:
 
     /// Waits for the end and gives the result, or throws what the task threw. If cancelled: the request goes
     /// on to the awaited task, and this wait ends as that task ends (shield() to prevent that).
-    detail::TaskAwaiter<T, false> operator co_await() const& noexcept { return detail::TaskAwaiter<T, false>(control_); }
+    detail::TaskAwaiter<T, false> operator co_await() const& noexcept {
+        return detail::TaskAwaiter<T, false>(control_);
+    }
     /// The same; the result is moved out if this is the only handle.
     detail::TaskAwaiter<T, true> operator co_await() && noexcept {
         return detail::TaskAwaiter<T, true>(std::move(control_));

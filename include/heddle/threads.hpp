@@ -16,7 +16,8 @@ namespace detail {
 
 template <class R, class Fn, class... Args>
 struct ThreadJob final : BlockingJob {
-    ThreadJob(Future<R> f, Fn&& fn, std::tuple<Args...>&& args) : future(std::move(f)), function(std::move(fn)), arguments(std::move(args)) {}
+    ThreadJob(Future<R> f, Fn&& fn, std::tuple<Args...>&& args)
+        : future(std::move(f)), function(std::move(fn)), arguments(std::move(args)) {}
     void run() noexcept override {
         try {
             if constexpr (std::is_void_v<R>) {
@@ -55,12 +56,14 @@ Coro<R> run_on_thread(Fn fn, std::tuple<Args...> args) {
 
 }  // namespace detail
 
-/// asyncio.to_thread: runs `fn(args…)` on a pool of threads that may block, and gives its result or throws what it
-/// throws. The function sees the calling task's ContextVars. It is copied or moved, and so are the arguments.
-/// If cancelled: CancelledError at once; the function, once started, runs to its end and its result is dropped.
+/// asyncio.to_thread: runs `fn(args…)` on a pool of threads that may block, and gives its result or throws
+/// what it throws. The function sees the calling task's ContextVars. It is copied or moved, and so are the
+/// arguments. If cancelled: CancelledError at once; the function, once started, runs to its end and its
+/// result is dropped.
 template <class Fn, class... Args>
 auto to_thread(Fn fn, Args... args) -> Coro<std::invoke_result_t<Fn, Args...>> {
-    return detail::run_on_thread<std::invoke_result_t<Fn, Args...>>(std::move(fn), std::tuple<Args...>(std::move(args)...));
+    return detail::run_on_thread<std::invoke_result_t<Fn, Args...>>(std::move(fn),
+                                                                    std::tuple<Args...>(std::move(args)...));
 }
 
 /// Runtime::spawn under asyncio's name: schedules `coro` on `runtime` from any thread.

@@ -150,8 +150,9 @@ template <detail::Awaitable A, class Rep, class Period>
 auto wait_for(A&& awaitable, std::chrono::duration<Rep, Period> delay) {
     if constexpr (detail::is_task<std::remove_cvref_t<A>>) {
         using T = typename std::remove_cvref_t<A>::value_type;
-        return delay.count() > 0 ? detail::wait_for_coro<T>(detail::as_coro(std::remove_cvref_t<A>(std::forward<A>(awaitable))),
-                                                            detail::deadline_after(delay))
+        return delay.count() > 0 ? detail::wait_for_coro<T>(
+                                       detail::as_coro(std::remove_cvref_t<A>(std::forward<A>(awaitable))),
+                                       detail::deadline_after(delay))
                                  : detail::wait_for_task_now<T>(std::forward<A>(awaitable));
     } else {
         auto coro = detail::as_coro(std::forward<A>(awaitable));

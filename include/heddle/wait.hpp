@@ -41,7 +41,7 @@ struct WaitState {
 
     /// A task has ended; true if that ends the waiting.
     [[nodiscard]] bool ended(const TaskControl& task) noexcept {
-        // acq_rel [wait]: whoever is last has seen all the others end
+        // acq_rel: whoever is last has seen all the others end
         const bool last = left.fetch_sub(1, acq_rel) == 1;
         return last || return_when == FIRST_COMPLETED ||
                (return_when == FIRST_EXCEPTION && task.outcome == Outcome::error);
@@ -66,7 +66,8 @@ Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) 
             state.watch.add(watch_task(TaskAccess::ref(task), state));
         } else {
             over = over || options.return_when == FIRST_COMPLETED ||
-                   (options.return_when == FIRST_EXCEPTION && TaskAccess::control(task).outcome == Outcome::error);
+                   (options.return_when == FIRST_EXCEPTION &&
+                    TaskAccess::control(task).outcome == Outcome::error);
         }
     }
     if (!over && running != 0) {
@@ -90,9 +91,9 @@ Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) 
 
 }  // namespace detail
 
-/// asyncio.wait: waits until all tasks (or the first, or the first error) have ended, or the time is over; neither
-/// throws their errors nor cancels them. Throws std::invalid_argument if there are none. If cancelled: the tasks
-/// go on. O(tasks).
+/// asyncio.wait: waits until all tasks (or the first, or the first error) have ended, or the time is over;
+/// neither throws their errors nor cancels them. Throws std::invalid_argument if there are none. If
+/// cancelled: the tasks go on. O(tasks).
 template <class T>
 Coro<Waited<T>> wait(std::span<const Task<T>> tasks, WaitOptions options = {}) {
     if (tasks.empty()) {

@@ -15,8 +15,8 @@ class LockedFunction {
 public:
     LockedFunction(Lock& lock, Fn fn) : lock_(&lock), fn_(std::move(fn)) {}
 
-    /// Takes the lock, runs the function with these arguments, releases the lock when it has ended in whatever
-    /// way. If cancelled while it waits for the lock: the function is not called.
+    /// Takes the lock, runs the function with these arguments, releases the lock when it has ended in
+    /// whatever way. If cancelled while it waits for the lock: the function is not called.
     template <class... Args>
     auto operator()(Args... args) const -> std::invoke_result_t<const Fn&, Args...> {
         return call(*lock_, fn_, std::move(args)...);
@@ -34,8 +34,8 @@ private:
     Fn fn_;
 };
 
-/// The decorator pattern: `auto safe = with_lock(lock, fn);` and `co_await safe(x);` runs `fn(x)` with `lock` held.
-/// The lock must outlive the calls. `fn` is copied into each call.
+/// The decorator pattern: `auto safe = with_lock(lock, fn);` and `co_await safe(x);` runs `fn(x)` with `lock`
+/// held. The lock must outlive the calls. `fn` is copied into each call.
 template <class Fn>
 LockedFunction<std::decay_t<Fn>> with_lock(Lock& lock, Fn&& fn) {
     return {lock, std::forward<Fn>(fn)};

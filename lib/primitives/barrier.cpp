@@ -6,9 +6,10 @@
 #include <stdexcept>
 #include <utility>
 
-// A barrier has one seat per party. Whoever arrives takes a free seat, leaves his wake-up token there, marked with
-// the generation, and then counts himself in the word { generation:38 | arrived:24 | state:2 }; the one whose count makes the round
-// complete starts the next generation in the same RMW and then walks over the seats, waking and freeing each.
+// A barrier has one seat per party. Whoever arrives takes a free seat, leaves his wake-up token there, marked
+// with the generation, and then counts himself in the word { generation:38 | arrived:24 | state:2 }; the one
+// whose count makes the round complete starts the next generation in the same RMW and then walks over the
+// seats, waking and freeing each.
 //
 //   FILLING --reset, somebody counted--> RESETTING --last one leaves--> FILLING (generation + 1)
 //   any     --abort--> BROKEN --reset--> RESETTING, or FILLING when nobody is counted
@@ -45,7 +46,9 @@ constexpr std::uint64_t state_of(std::uint64_t w) noexcept { return w & state_ma
 constexpr std::uint64_t arrived_in(std::uint64_t w) noexcept { return (w >> arrived_shift) & max_parties; }
 constexpr std::uint64_t generation_of(std::uint64_t w) noexcept { return w >> generation_shift; }
 /// The next generation, FILLING, nobody arrived.
-constexpr std::uint64_t next_round(std::uint64_t w) noexcept { return (generation_of(w) + 1) << generation_shift; }
+constexpr std::uint64_t next_round(std::uint64_t w) noexcept {
+    return (generation_of(w) + 1) << generation_shift;
+}
 
 // A seat: free, taken by a party without a token in it, or { Waiter* / 64 : 42 | generation : 22 }.
 constexpr std::uint64_t seat_free = 0;
@@ -57,7 +60,9 @@ constexpr std::uint32_t no_seat = UINT32_MAX;
 std::uint64_t seat_token(const Waiter* who, std::uint64_t generation) noexcept {
     return (reinterpret_cast<std::uintptr_t>(who) / cache_line << mark_bits) | (generation & mark_mask);
 }
-Waiter* occupant(std::uint64_t seat) noexcept { return reinterpret_cast<Waiter*>((seat >> mark_bits) * cache_line); }
+Waiter* occupant(std::uint64_t seat) noexcept {
+    return reinterpret_cast<Waiter*>((seat >> mark_bits) * cache_line);
+}
 
 struct Seat {
     Atomic<std::uint64_t> state{seat_free};
@@ -118,8 +123,10 @@ public:
     }
     void wake_blocked() noexcept {
         const EpochPin pin;
-        const std::uint64_t tickets = blocked.word.fetch_add(0, acq_rel) / EventWord::ticket;  // acq_rel [word]: see 3
-        if (WaitQueue* waiters = blocked.queue.load(acquire); waiters != nullptr && tickets != 0) {  // acquire [link]
+        const std::uint64_t tickets =
+            blocked.word.fetch_add(0, acq_rel) / EventWord::ticket;  // acq_rel [word]: see 3
+        if (WaitQueue* waiters = blocked.queue.load(acquire);
+            waiters != nullptr && tickets != 0) {  // acquire [link]
             waiters->resume_all(tickets);
         }
     }
@@ -142,7 +149,8 @@ public:
             std::uint64_t state = seats[i].state.load(acquire);  // acquire [seat]
             if (state > seat_taken && (state & mark_mask) == (generation & mark_mask)) {
                 const std::uint64_t seq = seats[i].seq;
-                if (seats[i].state.compare_exchange_strong(state, seat_taken, acq_rel, relaxed)) {  // acq_rel [seat]
+                if (seats[i].state.compare_exchange_strong(state, seat_taken, acq_rel,
+                                                           relaxed)) {  // acq_rel [seat]
                     batch.wake(occupant(state), seq);
                 }
             }
@@ -154,11 +162,13 @@ public:
         std::uint64_t w = word.load(relaxed);  // relaxed: the CAS validates it
         for (;;) {
             if (generation_of(w) != g) {
-                static_cast<void>(word.load(acquire));  // acquire [word]: what the others did before they arrived
+                static_cast<void>(
+                    word.load(acquire));  // acquire [word]: what the others did before they arrived
                 return false;
             }
             const bool last_reset = state_of(w) == resetting && arrived_in(w) == 1;
-            if (word.compare_exchange_weak(w, last_reset ? next_round(w) : w - arrived_one, acq_rel, relaxed)) {  // acq_rel [word]
+            if (word.compare_exchange_weak(w, last_reset ? next_round(w) : w - arrived_one, acq_rel,
+                                           relaxed)) {  // acq_rel [word]
                 return true;  // the caller frees its seat next and thereby wakes those that are blocked
             }
         }
@@ -223,7 +233,8 @@ bool BarrierAwaiter::arrive() {
             return false;  // look again
         }
         const bool last = arrived_in(w) + 1 == block_.parties;
-        if (block_.word.compare_exchange_weak(w, last ? next_round(w) : w + arrived_one, acq_rel, relaxed)) {  // acq_rel [word]
+        if (block_.word.compare_exchange_weak(w, last ? next_round(w) : w + arrived_one, acq_rel,
+                                              relaxed)) {  // acq_rel [word]
             if (last) {
                 end_ = End::passed;
                 block_.free_all(seat_);
@@ -299,10 +310,14 @@ bool BarrierAwaiter::block() {
 
 int BarrierAwaiter::finish() {
     switch (end_) {
-        case End::passed: return static_cast<int>(seat_);
-        case End::aborted: throw BrokenBarrierError("Barrier aborted");
-        case End::broken: throw BrokenBarrierError("Abort or reset of barrier");
-        default: throw_cancelled(suspension_.waiter());
+        case End::passed:
+            return static_cast<int>(seat_);
+        case End::aborted:
+            throw BrokenBarrierError("Barrier aborted");
+        case End::broken:
+            throw BrokenBarrierError("Abort or reset of barrier");
+        default:
+            throw_cancelled(suspension_.waiter());
     }
 }
 
@@ -338,7 +353,8 @@ std::uint32_t checked_parties(std::ptrdiff_t parties) {
 Barrier::Barrier(std::ptrdiff_t parties) : block_(*new detail::BarrierBlock(checked_parties(parties))) {}
 
 Barrier::~Barrier() {
-    HEDDLE_ASSERT(detail::arrived_in(block_.word.load(acquire)) == 0);  // acquire [word]: destroyed while somebody waits
+    HEDDLE_ASSERT(detail::arrived_in(block_.word.load(acquire)) ==
+                  0);  // acquire [word]: destroyed while somebody waits
     const detail::EpochPin pin;
     detail::epoch_retire(&block_);
 }
@@ -352,7 +368,8 @@ void Barrier::reset() {
             if (detail::state_of(w) == detail::filling) {
                 return;
             }
-            if (block.word.compare_exchange_weak(w, detail::next_round(w), acq_rel, relaxed)) {  // acq_rel [word]
+            if (block.word.compare_exchange_weak(w, detail::next_round(w), acq_rel,
+                                                 relaxed)) {  // acq_rel [word]
                 block.wake_blocked();
                 return;
             }

@@ -115,7 +115,9 @@ void Condition::require_lock(const char* message) const {
     }
 }
 
-void Condition::wait_blocking() { detail::ConditionAwaiter(*this).wait_blocking("Condition.wait_blocking()"); }
+void Condition::wait_blocking() {
+    detail::ConditionAwaiter(*this).wait_blocking("Condition.wait_blocking()");
+}
 
 void Condition::notify(std::ptrdiff_t n) {
     require_lock(notifying);

@@ -17,7 +17,8 @@ void EventWord::set() noexcept {
             continue;
         }
         WaitQueue* waiters = w >= ticket ? queue.load(acquire) : nullptr;  // acquire [link]
-        if (word.compare_exchange_weak(w, w | set_bit, acq_rel, acquire)) {  // acq_rel [set]; *this may be gone
+        if (word.compare_exchange_weak(w, w | set_bit, acq_rel,
+                                       acquire)) {  // acq_rel [set]; *this may be gone
             if (waiters != nullptr) {
                 waiters->resume_all(w / ticket);
             }

@@ -83,7 +83,8 @@ void QueueCore::shutdown(bool immediate) {
     if ((old & closed_bit) == 0) {
         closed_event.set();
         if (bounded()) {
-            static_cast<void>(slots.give(plenty, no_bound));  // every putter passes, and sees that it is closed
+            static_cast<void>(
+                slots.give(plenty, no_bound));  // every putter passes, and sees that it is closed
         }
         if ((old & inflight_mask) == 0) {
             seal();
@@ -94,7 +95,8 @@ void QueueCore::shutdown(bool immediate) {
 }
 
 void QueueCore::seal() {
-    const std::int64_t old = items.word.fetch_add(plenty * item, acq_rel);  // acq_rel [items]: seals and reads the bit
+    const std::int64_t old =
+        items.word.fetch_add(plenty * item, acq_rel);  // acq_rel [items]: seals and reads the bit
     if ((old & immediate_bit) != 0) {
         drain();
     }

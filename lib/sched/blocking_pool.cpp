@@ -2,12 +2,12 @@
 
 #include "cpus.hpp"
 #include "scheduler.hpp"
-
 #include <heddle/detail/task/extras.hpp>
 #include <heddle/detail/task/worker_context.hpp>
 
-#include <chrono>
 #include <concurrentqueue/concurrentqueue.h>
+
+#include <chrono>
 #include <stdexcept>
 
 namespace heddle::detail {
@@ -59,7 +59,8 @@ void BlockingPool::work(std::list<std::thread>::iterator self) {
     std::unique_lock hold(lock_);
     for (;;) {
         ++idle_;
-        const bool found = wake_.wait_for(hold, keep_alive, [this] { return waiting_jobs_ != 0 || stopped_; });
+        const bool found =
+            wake_.wait_for(hold, keep_alive, [this] { return waiting_jobs_ != 0 || stopped_; });
         --idle_;
         if (waiting_jobs_ == 0) {
             if (stopped_ || !found) {

@@ -13,8 +13,8 @@
 
 namespace heddle::detail {
 
-/// Threads for work that blocks: one more is started when none is idle, up to a bound; an idle one ends after a
-/// while. Jobs start in the order in which they were posted.
+/// Threads for work that blocks: one more is started when none is idle, up to a bound; an idle one ends after
+/// a while. Jobs start in the order in which they were posted.
 class BlockingPool : Immovable {
 public:
     BlockingPool(std::string name, unsigned max_threads);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -101,6 +102,8 @@ unsigned available_cpus() {
 void name_this_thread(const std::string& name) noexcept {
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
 }
+
+bool on_main_thread() noexcept { return gettid() == getpid(); }
 
 bool bind_this_thread(unsigned cpu) noexcept {
     cpu_set_t set;

@@ -14,6 +14,9 @@ namespace heddle::detail {
 /// Names the calling thread for debuggers and top (at most 15 characters are kept).
 void name_this_thread(const std::string& name) noexcept;
 
+/// True on the thread that the process began with.
+[[nodiscard]] bool on_main_thread() noexcept;
+
 /// Binds the calling thread to one core; false if that is not allowed.
 bool bind_this_thread(unsigned cpu) noexcept;
 

@@ -14,7 +14,9 @@ constexpr std::uint64_t searching_mask = std::uint64_t{0xFF} << IdleWord::group_
 constexpr std::uint64_t searching_in(std::uint64_t w) noexcept {
     return (w & searching_mask) >> IdleWord::group_size;
 }
-constexpr std::uint64_t bit_of(unsigned worker) noexcept { return std::uint64_t{1} << (worker % IdleWord::group_size); }
+constexpr std::uint64_t bit_of(unsigned worker) noexcept {
+    return std::uint64_t{1} << (worker % IdleWord::group_size);
+}
 
 }  // namespace
 
@@ -78,12 +80,14 @@ bool IdleWord::try_start_search(unsigned worker) noexcept {
 }
 
 bool IdleWord::stop_search(unsigned worker) noexcept {
-    return searching_in(groups_[worker / group_size]->word.fetch_sub(searching_one, acq_rel)) == 1;  // acq_rel [idle]
+    return searching_in(groups_[worker / group_size]->word.fetch_sub(searching_one, acq_rel)) ==
+           1;  // acq_rel [idle]
 }
 
 bool IdleWord::sleep(unsigned worker, bool searching) noexcept {
     const std::uint64_t change = bit_of(worker) - (searching ? searching_one : 0);
-    const std::uint64_t old = groups_[worker / group_size]->word.fetch_add(change, acq_rel);  // acq_rel [idle]
+    const std::uint64_t old =
+        groups_[worker / group_size]->word.fetch_add(change, acq_rel);  // acq_rel [idle]
     return searching_in(old) == (searching ? 1 : 0);
 }
 
@@ -107,7 +111,8 @@ void IdleWord::wake_self_searching(unsigned worker) noexcept {
 unsigned IdleWord::sleepers() const noexcept {
     unsigned n = 0;
     for (const auto& group : groups_) {
-        n += static_cast<unsigned>(std::popcount(group->word.load(acquire) & sleepers_mask));  // acquire [idle]
+        n += static_cast<unsigned>(
+            std::popcount(group->word.load(acquire) & sleepers_mask));  // acquire [idle]
     }
     return n;
 }

@@ -41,7 +41,8 @@ public:
             }
             // Full: keep the older half, which holds what was just fetched, and spill the newer one.
             const std::uint32_t r = real(head);
-            if (head_.compare_exchange_strong(head, pack(tail, tail), acq_rel, relaxed)) {  // acq_rel [slots]: all ours
+            if (head_.compare_exchange_strong(head, pack(tail, tail), acq_rel,
+                                              relaxed)) {  // acq_rel [slots]: all ours
                 std::array<TaskControl*, capacity / 2 + 1> spilled;
                 for (std::uint32_t i = 0; i < capacity / 2; ++i) {
                     spilled[i] = slots_[(r + capacity / 2 + i) % capacity];
@@ -83,11 +84,12 @@ public:
             if (n == 0) {
                 return nullptr;
             }
-            if (n > capacity / 2) {  // head and tail did not belong together
+            if (n > capacity / 2) {          // head and tail did not belong together
                 head = head_.load(acquire);  // acquire [slots]
                 continue;
             }
-            if (head_.compare_exchange_weak(head, pack(real(head), real(head) + n), acq_rel, acquire)) {  // acq_rel [slots]
+            if (head_.compare_exchange_weak(head, pack(real(head), real(head) + n), acq_rel,
+                                            acquire)) {  // acq_rel [slots]
                 break;
             }
         }
@@ -97,7 +99,8 @@ public:
             into.slots_[(to + i) % capacity] = slots_[(from + i) % capacity];
         }
         head = head_.load(acquire);  // acquire [slots]
-        while (!head_.compare_exchange_weak(head, pack(real(head), real(head)), acq_rel, acquire)) {  // acq_rel [slots]
+        while (!head_.compare_exchange_weak(head, pack(real(head), real(head)), acq_rel,
+                                            acquire)) {  // acq_rel [slots]
         }
         into.tail_.store(to + n - 1, release);  // release [tail]
         return into.slots_[(to + n - 1) % capacity];
@@ -105,18 +108,23 @@ public:
 
     /// Slots the owner may still fill: those a thief is copying do not count.
     [[nodiscard]] std::uint32_t room() const noexcept {
-        return capacity - (tail_.load(relaxed) - steal(head_.load(acquire)));  // relaxed: owner only; acquire [slots]
+        return capacity -
+               (tail_.load(relaxed) - steal(head_.load(acquire)));  // relaxed: owner only; acquire [slots]
     }
     /// A hint for thieves and for the re-check before parking.
     [[nodiscard]] std::uint32_t size() const noexcept {
-        const std::uint32_t tail = tail_.load(acquire);  // acquire [tail]
+        const std::uint32_t tail = tail_.load(acquire);     // acquire [tail]
         const std::uint32_t r = real(head_.load(acquire));  // acquire [slots]
         return tail - r <= capacity ? tail - r : 0;
     }
 
 private:
-    static constexpr std::uint32_t real(std::uint64_t head) noexcept { return static_cast<std::uint32_t>(head); }
-    static constexpr std::uint32_t steal(std::uint64_t head) noexcept { return static_cast<std::uint32_t>(head >> 32U); }
+    static constexpr std::uint32_t real(std::uint64_t head) noexcept {
+        return static_cast<std::uint32_t>(head);
+    }
+    static constexpr std::uint32_t steal(std::uint64_t head) noexcept {
+        return static_cast<std::uint32_t>(head >> 32U);
+    }
     static constexpr std::uint64_t pack(std::uint32_t steal, std::uint32_t real) noexcept {
         return (static_cast<std::uint64_t>(steal) << 32U) | real;
     }

@@ -1,5 +1,4 @@
 #include "scheduler.hpp"
-
 #include <heddle/detail/task/worker_context.hpp>
 #include <heddle/runtime.hpp>
 
@@ -17,7 +16,8 @@ void require_no_worker(const char* what) {
 
 }  // namespace detail
 
-Runtime::Runtime(RuntimeOptions options) : scheduler_(std::make_unique<detail::Scheduler>(std::move(options))) {
+Runtime::Runtime(RuntimeOptions options)
+    : scheduler_(std::make_unique<detail::Scheduler>(std::move(options))) {
     scheduler_->set_runtime(this);
 }
 

@@ -1,7 +1,6 @@
 #include "scheduler.hpp"
 
 #include "cpus.hpp"
-
 #include <heddle/detail/sync/parker.hpp>
 #include <heddle/detail/task/fork.hpp>
 #include <heddle/detail/task/schedule.hpp>
@@ -63,7 +62,11 @@ Worker& self() noexcept { return static_cast<Worker&>(*this_worker); }
 }  // namespace
 
 Scheduler::Scheduler(RuntimeOptions options)
-    : options_(completed(std::move(options))), inject_(options_.workers), idle_(options_.workers), blocking_pool_(options_.name, options_.blocking_threads), may_spin_(options_.spin_ns > 0) {
+    : options_(completed(std::move(options))),
+      inject_(options_.workers),
+      idle_(options_.workers),
+      blocking_pool_(options_.name, options_.blocking_threads),
+      may_spin_(options_.spin_ns > 0) {
     const bool single = options_.workers == 1;
     for (unsigned i = 0; i < options_.workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*this, i, single));
@@ -141,8 +144,8 @@ void Scheduler::born() {
 void Scheduler::died() noexcept {
     Atomic<std::uint64_t>& count = self().died;
     count.store(count.load(relaxed) + 1, release);  // relaxed: one writer; release [born]
-    if (closed_.load(relaxed)) [[unlikely]] {  // relaxed: the closer passes a barrier after setting it
-        deaths_seen_.fetch_add(1, acq_rel);    // acq_rel [close]
+    if (closed_.load(relaxed)) [[unlikely]] {       // relaxed: the closer passes a barrier after setting it
+        deaths_seen_.fetch_add(1, acq_rel);         // acq_rel [close]
         futex_wake_one(&deaths_seen_);
     }
 }
@@ -182,7 +185,8 @@ void post_controls(Waiter* const* waiters, std::size_t n) noexcept {
     std::size_t count = 0;
     for (std::size_t i = 0; i < n; ++i) {
         auto* control = static_cast<TaskControl*>(waiters[i]);
-        if (control->kind != TaskKind::thread && this_worker != nullptr && this_worker->scheduler == control->scheduler) {
+        if (control->kind != TaskKind::thread && this_worker != nullptr &&
+            this_worker->scheduler == control->scheduler) {
             mine[count++] = control;
             if (count == batch_size) {
                 self().push_batch(mine, count);

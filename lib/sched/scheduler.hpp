@@ -4,7 +4,6 @@
 #include "idle.hpp"
 #include "inject_queue.hpp"
 #include "worker.hpp"
-
 #include <heddle/runtime.hpp>
 
 #include <exception>
@@ -79,8 +78,8 @@ private:
     std::mutex shutdown_;           // one closing thread; a second one waits for it
     Atomic<bool> closed_{false};    // [close] deaths wake the closing thread
     Atomic<bool> stopping_{false};  // [stop] workers leave their loops
-    // { tasks spawned by foreign threads : 63 | refused from now on : 1 }: one word, so that a spawn is either
-    // refused or counted before the closing thread looks. [born]
+    // { tasks spawned by foreign threads : 63 | refused from now on : 1 }: one word, so that a spawn is
+    // either refused or counted before the closing thread looks. [born]
     Atomic<std::uint64_t> admitted_{0};
     Atomic<std::uint32_t> deaths_seen_{0};  // futex of the closing thread
     Atomic<std::uint32_t> visitors_{0};     // [visit] foreign threads inside inject() or report()

@@ -1,5 +1,4 @@
 #include "scheduler.hpp"
-
 #include <heddle/detail/sync/epoch.hpp>
 #include <heddle/detail/sync/parker.hpp>
 #include <heddle/error.hpp>
@@ -46,7 +45,8 @@ std::vector<std::string> Scheduler::shutdown_until(std::int64_t deadline) {
     if (!wait_for_tasks(deadline)) {
         std::vector<std::string> names = names_of_live();
         for (const std::string& name : names) {
-            report("task still running at the deadline of shutdown: " + name, std::make_exception_ptr(TimeoutError()));
+            report("task still running at the deadline of shutdown: " + name,
+                   std::make_exception_ptr(TimeoutError()));
         }
         return names;
     }

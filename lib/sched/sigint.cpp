@@ -1,15 +1,14 @@
+#include "cpus.hpp"
 #include <heddle/detail/sync/parker.hpp>
 #include <heddle/runtime.hpp>
 
 #include <csignal>
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 // asyncio.run's SIGINT: the handler counts and rings a bell, the waiting main thread does the cancelling. The
 // bell also rings when the task ends, so that one futex tells of both.
 //
-// [bell] whoever rings has changed what the waiting thread looks at before; it looks after it has read the bell.
+// [bell] whoever rings has changed what the waiting thread looks at before; it looks after it has read the
+// bell.
 
 namespace heddle::detail {
 
@@ -33,19 +32,17 @@ void on_sigint(int signal) {
     ring();
 }
 
-bool on_main_thread() noexcept { return syscall(SYS_gettid) == getpid(); }
-
 /// Installs the handler where nobody has one; puts the old state back.
 class Handler : Immovable {
 public:
     Handler() noexcept {
-        struct sigaction now {};
+        struct sigaction now{};
         if (!on_main_thread() || sigaction(SIGINT, nullptr, &now) != 0 || now.sa_handler != SIG_DFL ||
             installed.exchange(true, acq_rel)) {  // acq_rel [bell]: one run() at a time has it
             return;
         }
         interrupts.store(0, release);  // release [bell]
-        struct sigaction ours {};
+        struct sigaction ours{};
         ours.sa_handler = &on_sigint;
         sigemptyset(&ours.sa_mask);
         active_ = sigaction(SIGINT, &ours, nullptr) == 0;

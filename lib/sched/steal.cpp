@@ -1,6 +1,5 @@
 #include "scheduler.hpp"
 #include "worker.hpp"
-
 #include <heddle/detail/sync/epoch.hpp>
 #include <heddle/detail/task/fork.hpp>
 
@@ -58,7 +57,8 @@ Worker::Work Worker::search_until_parked() {
             spin_ns_ = std::min(full, spin_ns_ * 2);
             return found;
         }
-        if (timers_.next_deadline() != never || scheduler->stopping_.load(relaxed)) {  // relaxed: looked at again before sleeping
+        if (timers_.next_deadline() != never ||
+            scheduler->stopping_.load(relaxed)) {  // relaxed: looked at again before sleeping
             housekeeping();
             if (TaskControl* task = pop_ready(); task != nullptr) {
                 return {task, nullptr};

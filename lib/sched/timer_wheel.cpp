@@ -75,11 +75,13 @@ TimerWheel::~TimerWheel() {
 void TimerWheel::link(TimerNode& node) noexcept {
     // Rounded up: when a slot's tick has begun, everything in it is due. Further away than the wheel reaches:
     // looked at again at its end.
-    const std::int64_t reach = tick_ + (std::int64_t{1} << (levels * slot_bits)) - (std::int64_t{1} << ((levels - 1) * slot_bits));
+    const std::int64_t reach =
+        tick_ + (std::int64_t{1} << (levels * slot_bits)) - (std::int64_t{1} << ((levels - 1) * slot_bits));
     const std::int64_t due = (node.when >> tick_shift) + ((node.when & ((1 << tick_shift) - 1)) != 0 ? 1 : 0);
     const std::int64_t tick = std::clamp(due, tick_ + 1, reach);
     const auto differs = static_cast<std::uint64_t>(tick ^ tick_);
-    const unsigned level = std::min(levels - 1, static_cast<unsigned>(std::bit_width(differs) - 1) / slot_bits);
+    const unsigned level =
+        std::min(levels - 1, static_cast<unsigned>(std::bit_width(differs) - 1) / slot_bits);
     const unsigned slot = static_cast<unsigned>(tick >> (level * slot_bits)) & (slots - 1);
     append(slots_[level][slot], node);
     node.linked = true;
@@ -266,7 +268,8 @@ void TimerWheel::disarm(TimerNode& node) noexcept {
         unlock();
         return;
     }
-    const std::uint32_t old = node.state.fetch_or(TimerNode::cancelled | TimerNode::queued, acq_rel);  // acq_rel [timer]
+    const std::uint32_t old =
+        node.state.fetch_or(TimerNode::cancelled | TimerNode::queued, acq_rel);  // acq_rel [timer]
     if ((old & TimerNode::fired) != 0) {
         free_if_over(node, old);
     } else if ((old & TimerNode::queued) == 0) {

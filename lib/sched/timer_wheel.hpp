@@ -27,7 +27,8 @@ public:
     /// Any thread, once per node. Frees the node, now or later.
     void disarm(TimerNode& node) noexcept;
 
-    /// Fires everything that is due, in order of deadline; gives how many. 0 also when somebody else is at it.
+    /// Fires everything that is due, in order of deadline; gives how many. 0 also when somebody else is at
+    /// it.
     [[nodiscard]] std::size_t advance(std::int64_t now) noexcept;
     /// When advance() has to be called next: a lower bound of the earliest deadline, or `never`.
     [[nodiscard]] std::int64_t next_deadline() const noexcept {

@@ -1,7 +1,6 @@
 #include "worker.hpp"
 
 #include "scheduler.hpp"
-
 #include <heddle/detail/sync/epoch.hpp>
 #include <heddle/detail/task/fork.hpp>
 #include <heddle/error.hpp>
@@ -19,7 +18,11 @@ constexpr std::size_t inject_batch = 128;
 }  // namespace
 
 Worker::Worker(Scheduler& owner, unsigned index, bool single)
-    : index_(index), single_(single), random_(index * 2654435761U + 1), spin_ns_(owner.options().spin_ns), timers_(now_ns()) {
+    : index_(index),
+      single_(single),
+      random_(index * 2654435761U + 1),
+      spin_ns_(owner.options().spin_ns),
+      timers_(now_ns()) {
     scheduler = &owner;
 }
 
@@ -94,7 +97,9 @@ TaskControl* Worker::take_injected() {
     TaskControl* batch[inject_batch];
     const std::size_t share = std::min(inject_batch, waiting / scheduler->workers() + 1);
     // The ring must have room for what is not run at once: half of it, as a thief leaves it.
-    const std::size_t room = single_ ? inject_batch : ReadyRing::capacity / 2 - std::min<std::size_t>(ring_.size(), ReadyRing::capacity / 2 - 1);
+    const std::size_t room =
+        single_ ? inject_batch
+                : ReadyRing::capacity / 2 - std::min<std::size_t>(ring_.size(), ReadyRing::capacity / 2 - 1);
     const std::size_t n = inject.pop_bulk(index_, batch, std::min(share, room));
     if (n == 0) {
         return nullptr;

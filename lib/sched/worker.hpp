@@ -2,7 +2,6 @@
 
 #include "run_queue.hpp"
 #include "timer_wheel.hpp"
-
 #include <heddle/detail/sync/parker.hpp>
 #include <heddle/detail/task/worker_context.hpp>
 
@@ -38,7 +37,9 @@ public:
     /// Something is ready here that its owner has not got to.
     [[nodiscard]] bool has_stealable() const noexcept;
     [[nodiscard]] std::uint32_t turns() const noexcept { return turns_.load(relaxed); }  // relaxed: a hint
-    [[nodiscard]] bool slot_taken() const noexcept { return slot_.load(relaxed) != nullptr; }  // relaxed: a hint
+    [[nodiscard]] bool slot_taken() const noexcept {
+        return slot_.load(relaxed) != nullptr;
+    }  // relaxed: a hint
 
     // [born] each counter has one writer; whoever sums them reads all of `died` before any of `born`.
     Atomic<std::uint64_t> born{0};
@@ -76,14 +77,14 @@ private:
 
     const unsigned index_;
     const bool single_;
-    bool behind_ = false;          // pushes go to the back: a batch of timers
+    bool behind_ = false;  // pushes go to the back: a batch of timers
     bool searching_ = false;
     std::uint32_t tick_ = 0;
     std::uint32_t slot_streak_ = 0;
     std::uint32_t random_;
     std::int64_t spin_ns_;
     TimerWheel timers_;
-    ReadyFifo fifo_;               // single only
+    ReadyFifo fifo_;  // single only
     Parker parker_;
     [[maybe_unused]] char pad_[cache_line]{};
     Atomic<std::uint32_t> turns_{0};

@@ -63,7 +63,8 @@ bool TimeoutScope::expired() const noexcept {
 
 void TimeoutScope::reschedule(std::int64_t when) {
     if (left_) {
-        throw std::runtime_error(expired_ ? "Cannot change state of expired Timeout" : "Cannot change state of finished Timeout");
+        throw std::runtime_error(expired_ ? "Cannot change state of expired Timeout"
+                                          : "Cannot change state of finished Timeout");
     }
     std::uint32_t expected = ScopeTimer::entered;
     // acq_rel [scope]: from here on the old timer does nothing

@@ -97,7 +97,7 @@ void try_advance() noexcept {
     const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
     bool all_current = true;
     for (EpochRecord* r = registry.load(acquire); r != nullptr; r = r->next) {  // acquire [join]
-        const std::uint64_t v = r->state.fetch_add(0, acq_rel);                 // acq_rel [pin]: an RMW on purpose
+        const std::uint64_t v = r->state.fetch_add(0, acq_rel);  // acq_rel [pin]: an RMW on purpose
         if ((v & 1) != 0 && (v >> 1) != e) {
             all_current = false;
             break;
@@ -161,7 +161,8 @@ void epoch_collect(EpochRecord& record) noexcept {
 
 void epoch_tick() noexcept {
     if (EpochRecord* record = this_thread_epoch;
-        record != nullptr && record->depth == 0 && (record->open != nullptr || record->sealed_head != nullptr)) {
+        record != nullptr && record->depth == 0 &&
+        (record->open != nullptr || record->sealed_head != nullptr)) {
         epoch_collect(*record);
     }
 }

@@ -75,7 +75,7 @@ bool Parker::park(std::int64_t deadline_ns) noexcept {
 
 void Parker::unpark() noexcept {
     if (state_.exchange(notified, acq_rel) == parked) {  // acq_rel [park]: publishes the waker's work
-        futex_wake_one(&state_);                     // *this may be gone: the address is only a key
+        futex_wake_one(&state_);                         // *this may be gone: the address is only a key
     }
 }
 

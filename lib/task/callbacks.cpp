@@ -100,7 +100,8 @@ void add_done_callback(TaskControl& control, DoneCallback* callback) {
         DoneCallback* head = extras.callbacks.load(acquire);  // acquire [callbacks]
         while (head != callbacks_closed()) {
             owned->next = head;
-            if (extras.callbacks.compare_exchange_weak(head, owned.get(), acq_rel, acquire)) {  // acq_rel [callbacks]
+            if (extras.callbacks.compare_exchange_weak(head, owned.get(), acq_rel,
+                                                       acquire)) {  // acq_rel [callbacks]
                 static_cast<void>(owned.release());
                 return;
             }

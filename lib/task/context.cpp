@@ -25,8 +25,9 @@ Context without(const Context& context, const void* variable) {
         return context->next;
     }
     Context rest = without(context->next, variable);
-    return rest == context->next ? context
-                                 : std::make_shared<const ContextNode>(context->variable, context->value, std::move(rest));
+    return rest == context->next
+               ? context
+               : std::make_shared<const ContextNode>(context->variable, context->value, std::move(rest));
 }
 
 }  // namespace
@@ -48,8 +49,9 @@ std::shared_ptr<const void> context_set(const void* variable, std::shared_ptr<co
     Context& context = own_context();
     std::shared_ptr<const void> before = context_get(variable);
     Context rest = before != nullptr ? without(context, variable) : context;
-    context = value != nullptr ? std::make_shared<const ContextNode>(variable, std::move(value), std::move(rest))
-                               : std::move(rest);
+    context = value != nullptr
+                  ? std::make_shared<const ContextNode>(variable, std::move(value), std::move(rest))
+                  : std::move(rest);
     return before;
 }
 

@@ -1,9 +1,8 @@
+#include "callbacks.hpp"
 #include <heddle/detail/task/control_block.hpp>
 #include <heddle/detail/task/extras.hpp>
 #include <heddle/detail/task/schedule.hpp>
 #include <heddle/error.hpp>
-
-#include "callbacks.hpp"
 
 #include <string>
 #include <utility>
@@ -17,7 +16,8 @@ namespace {
 
 void drop_result(TaskControl& control) noexcept {
     switch (control.outcome) {
-        case Outcome::none: break;
+        case Outcome::none:
+            break;
         case Outcome::value:
             if (control.has_flag(TaskControl::boxed)) {
                 auto* box = std::launder(static_cast<ResultBox*>(result_words(control)));
@@ -26,7 +26,9 @@ void drop_result(TaskControl& control) noexcept {
             }
             break;
         case Outcome::error:
-        case Outcome::cancelled: std::destroy_at(&stored_exception(control)); break;
+        case Outcome::cancelled:
+            std::destroy_at(&stored_exception(control));
+            break;
     }
     control.outcome = Outcome::none;
 }
@@ -42,9 +44,9 @@ TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t ref
     control->frame = nullptr;
     control->kind = kind;
     control->outcome = Outcome::none;
-    control->flags.store(0, relaxed);      // relaxed: not shared yet
+    control->flags.store(0, relaxed);          // relaxed: not shared yet
     control->retrieved.store(false, relaxed);  // relaxed: not shared yet
-    control->join.store(0, relaxed);   // relaxed: not shared yet
+    control->join.store(0, relaxed);           // relaxed: not shared yet
     control->scheduler = scheduler;
     control->refs.store(refs, release);  // release [refs]: all_tasks() takes a reference and reads the rest
     return *control;
@@ -53,7 +55,8 @@ TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t ref
 ControlRef ref_if_alive(TaskControl& control) noexcept {
     std::uint32_t n = control.refs.load(relaxed);  // relaxed: the CAS validates it
     while (n != 0) {
-        if (control.refs.compare_exchange_weak(n, n + TaskControl::handle_ref, acq_rel, relaxed)) {  // acq_rel [refs]
+        if (control.refs.compare_exchange_weak(n, n + TaskControl::handle_ref, acq_rel,
+                                               relaxed)) {  // acq_rel [refs]
             return ControlRef(&control);
         }
     }
@@ -62,9 +65,11 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
 
 void TaskControl::release_control(TaskControl& control) noexcept {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
-    if (control.outcome == Outcome::error && !control.retrieved.load(relaxed)) [[unlikely]] {  // relaxed: as above
+    if (control.outcome == Outcome::error && !control.retrieved.load(relaxed))
+        [[unlikely]] {  // relaxed: as above
         const std::string name = extras != nullptr ? extras->name : std::string();
-        report_exception(control.scheduler, "Task exception was never retrieved" + (name.empty() ? "" : ": " + name),
+        report_exception(control.scheduler,
+                         "Task exception was never retrieved" + (name.empty() ? "" : ": " + name),
                          stored_exception(control));
     }
     drop_result(control);
@@ -94,7 +99,8 @@ void complete_control(TaskControl& control) noexcept {
     std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
         const std::uint64_t next = (w & ~(word::phase_mask | word::requests)) | word::done;
-        if (control.word.compare_exchange_weak(w, next, acq_rel, relaxed)) {  // acq_rel [grant]: refuses later requests
+        if (control.word.compare_exchange_weak(w, next, acq_rel,
+                                               relaxed)) {  // acq_rel [grant]: refuses later requests
             break;
         }
     }
@@ -177,7 +183,8 @@ bool decide_future(TaskControl& control) noexcept {
         if (word::phase(w) == word::done) {
             return false;
         }
-    } while (!control.word.compare_exchange_weak(w, w | word::done, acq_rel, relaxed));  // acq_rel [grant]: first come
+    } while (!control.word.compare_exchange_weak(w, w | word::done, acq_rel,
+                                                 relaxed));  // acq_rel [grant]: first come
     return true;
 }
 
@@ -208,8 +215,11 @@ bool cancel_control(TaskControl& control, const char* message, std::size_t lengt
         case CancelStep::refused:
             control.mark_retrieved();  // as asyncio: whoever cancels has taken note of the error
             return false;
-        case CancelStep::recorded: return true;
-        case CancelStep::claimed: schedule(control); return true;
+        case CancelStep::recorded:
+            return true;
+        case CancelStep::claimed:
+            schedule(control);
+            return true;
     }
     return false;
 }

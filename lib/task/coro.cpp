@@ -1,6 +1,7 @@
 #include <heddle/coro.hpp>
 
 #include <cxxabi.h>
+
 #include <typeinfo>
 
 namespace heddle::detail {

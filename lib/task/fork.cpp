@@ -30,8 +30,8 @@ TaskControl& control_of_child(ForkChild& child, bool started) {
             fresh.word.store(word::add_count(clean) | word::pending, relaxed);  // relaxed: not shared yet
         }
         // acq_rel [child]
-        if (child.control.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&fresh) | seen, acq_rel,
-                                                acquire)) {
+        if (child.control.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&fresh) | seen,
+                                                acq_rel, acquire)) {
             return fresh;
         }
         if (made(seen) != nullptr) {
@@ -110,7 +110,8 @@ ForkScope::ForkScope(std::span<ForkChild> all, OnError failed) noexcept
 
 ForkScope::~ForkScope() {
     for (ForkChild& child : children) {
-        if (TaskControl* control = made(child.control.load(relaxed)); control != nullptr) {  // relaxed: all joined
+        if (TaskControl* control = made(child.control.load(relaxed));
+            control != nullptr) {  // relaxed: all joined
             control->drop_ref(TaskControl::runtime_ref);
         }
     }
@@ -198,7 +199,8 @@ std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_
         std::uint64_t left = 0;
         do {
             left = (j & count_mask) - ended;
-        } while (!join.compare_exchange_weak(j, left == 0 ? 0 : (seq << count_bits) | left, acq_rel, acquire));  // acq_rel [join]
+        } while (!join.compare_exchange_weak(j, left == 0 ? 0 : (seq << count_bits) | left, acq_rel,
+                                             acquire));  // acq_rel [join]
         ended = 0;
         if (left == 0) {
             return parent_;
@@ -224,7 +226,8 @@ bool ForkScope::still_waiting() noexcept {
         if ((j & count_mask) == 0) {
             return false;
         }
-    } while (!join.compare_exchange_weak(j, j & count_mask, acq_rel, acquire));  // acq_rel [join]: takes our seq out
+    } while (!join.compare_exchange_weak(j, j & count_mask, acq_rel,
+                                         acquire));  // acq_rel [join]: takes our seq out
     return true;
 }
 
@@ -236,7 +239,8 @@ std::coroutine_handle<> ForkScope::on_wake_parent(WakeHook& hook) noexcept {
 void ForkScope::cancel_children() noexcept {
     for (ForkChild& child : children) {
         // acq_rel [child]: either we see the control block, or its maker sees the bit
-        if (TaskControl* control = made(child.control.fetch_or(ForkChild::cancel_bit, acq_rel)); control != nullptr) {
+        if (TaskControl* control = made(child.control.fetch_or(ForkChild::cancel_bit, acq_rel));
+            control != nullptr) {
             cancel_control(*control, nullptr, 0);
         }
     }

@@ -6,7 +6,9 @@
 
 namespace heddle::detail {
 
-TaskControl& make_future() { return make_control(TaskKind::future, current_scheduler(), TaskControl::handle_ref); }
+TaskControl& make_future() {
+    return make_control(TaskKind::future, current_scheduler(), TaskControl::handle_ref);
+}
 
 void begin_set(TaskControl& control) {
     if (!decide_future(control)) {

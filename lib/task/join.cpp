@@ -1,9 +1,8 @@
+#include "callbacks.hpp"
 #include <heddle/detail/task/join.hpp>
 #include <heddle/detail/task/schedule.hpp>
 #include <heddle/error.hpp>
 #include <heddle/task.hpp>
-
-#include "callbacks.hpp"
 
 #include <stdexcept>
 
@@ -49,7 +48,8 @@ bool JoinWait::keep_waiting() {
             return true;  // the target decides how this ends
         }
     } else if (on_cancel_ == OnCancel::if_scope) {
-        target_->mark_retrieved();  // gather has its error; a later one of this task is not reported, as asyncio
+        target_
+            ->mark_retrieved();  // gather has its error; a later one of this task is not reported, as asyncio
     }
     left_ = true;
     return false;
@@ -70,7 +70,8 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name, TaskKind kind) {
+TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+                          TaskKind kind) {
     TaskControl* made = nullptr;
     try {
         made = &make_control(kind, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
@@ -94,7 +95,8 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
     return *made;
 }
 
-TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name, TaskKind kind) {
+TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+                        TaskKind kind) {
     TaskControl& control = prepare_root(scheduler, frame, std::move(name), kind);
     post_control(control);
     return control;
@@ -124,7 +126,8 @@ std::string task_name(TaskControl& control) {
     TaskExtras& extras = extras_of(control);
     const TinyLockHold hold(extras.name_lock);
     if (extras.name.empty()) {
-        extras.name = "Task-" + std::to_string(unnamed_tasks.fetch_add(1, relaxed) + 1);  // relaxed: only unique
+        extras.name =
+            "Task-" + std::to_string(unnamed_tasks.fetch_add(1, relaxed) + 1);  // relaxed: only unique
     }
     return extras.name;
 }
@@ -166,7 +169,8 @@ std::vector<Task<void>> all_tasks() {
         [](detail::TaskControl& control, void* context) {
             auto& s = *static_cast<Search*>(context);
             if (detail::ControlRef ref = detail::ref_if_alive(control);
-                ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::internal && !ref->done()) {
+                ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::internal &&
+                !ref->done()) {
                 s.found.emplace_back(std::move(ref));
             }
         },

@@ -39,21 +39,26 @@ TaskControl* head_block(std::uint64_t head) noexcept {
     return reinterpret_cast<TaskControl*>((head & address_mask) * cache_line);
 }
 std::uint64_t next_head(std::uint64_t old, const TaskControl* block) noexcept {
-    return ((old & ~address_mask) + (address_mask + 1)) | (reinterpret_cast<std::uintptr_t>(block) / cache_line);
+    return ((old & ~address_mask) + (address_mask + 1)) |
+           (reinterpret_cast<std::uintptr_t>(block) / cache_line);
 }
 
 void push_batch(TaskControl* first) noexcept {
     std::uint64_t head = batches.load(relaxed);  // relaxed: the CAS validates it
     do {
-        first->join.store(reinterpret_cast<std::uintptr_t>(head_block(head)), relaxed);  // relaxed: published below
-    } while (!batches.compare_exchange_weak(head, next_head(head, first), acq_rel, relaxed));  // acq_rel [batch]
+        first->join.store(reinterpret_cast<std::uintptr_t>(head_block(head)),
+                          relaxed);  // relaxed: published below
+    } while (
+        !batches.compare_exchange_weak(head, next_head(head, first), acq_rel, relaxed));  // acq_rel [batch]
 }
 
 TaskControl* pop_batch() noexcept {
     std::uint64_t head = batches.load(acquire);  // acquire [batch]
     while (head_block(head) != nullptr) {
-        auto* next = reinterpret_cast<TaskControl*>(head_block(head)->join.load(relaxed));  // relaxed: validated by the tag
-        if (batches.compare_exchange_weak(head, next_head(head, next), acq_rel, acquire)) {  // acq_rel [batch]
+        auto* next = reinterpret_cast<TaskControl*>(
+            head_block(head)->join.load(relaxed));  // relaxed: validated by the tag
+        if (batches.compare_exchange_weak(head, next_head(head, next), acq_rel,
+                                          acquire)) {  // acq_rel [batch]
             return head_block(head);
         }
     }

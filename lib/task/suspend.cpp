@@ -46,7 +46,8 @@ std::string take_cancel_message(Waiter& who) {
     TaskExtras* extras = static_cast<TaskControl&>(who).extras.load(acquire);  // acquire [extras]
     std::string text;
     if (extras != nullptr) {
-        const std::unique_ptr<std::string> message(extras->cancel_message.exchange(nullptr, acq_rel));  // acq_rel [message]
+        const std::unique_ptr<std::string> message(
+            extras->cancel_message.exchange(nullptr, acq_rel));  // acq_rel [message]
         if (message != nullptr) {
             text = std::move(*message);
         }
@@ -96,7 +97,8 @@ struct ThreadWaiter {
 
 Waiter& blocking_waiter(const char* what) {
     if (this_worker != nullptr) {
-        throw std::runtime_error(std::string(what) + " called on a worker thread, where it would stop other tasks; " +
+        throw std::runtime_error(std::string(what) +
+                                 " called on a worker thread, where it would stop other tasks; " +
                                  "co_await the waiting form instead");
     }
     static thread_local ThreadWaiter waiter;
@@ -127,7 +129,8 @@ bool take_due_scopes(Waiter& who) noexcept {
         if (s->scope.compare_exchange_strong(expected, ScopeTimer::delivered, acq_rel, relaxed)) {
             any = true;
             std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
-            while (!control.word.compare_exchange_weak(w, word::add_count(w), acq_rel, relaxed)) {  // acq_rel [grant]
+            while (!control.word.compare_exchange_weak(w, word::add_count(w), acq_rel,
+                                                       relaxed)) {  // acq_rel [grant]
             }
         }
     }
@@ -136,7 +139,8 @@ bool take_due_scopes(Waiter& who) noexcept {
 
 void fire_scope(ScopeTimer& timer) noexcept {
     std::uint32_t expected = ScopeTimer::entered;
-    if (!timer.scope.compare_exchange_strong(expected, ScopeTimer::expiring, acq_rel, relaxed)) {  // acq_rel [scope]
+    if (!timer.scope.compare_exchange_strong(expected, ScopeTimer::expiring, acq_rel,
+                                             relaxed)) {  // acq_rel [scope]
         return;
     }
     Waiter& who = *timer.who;

@@ -14,7 +14,8 @@ bool LatchWord::count_down() noexcept {
         if ((w & count_mask) == 0) {
             return false;
         }
-        WaitQueue* waiters = w >= ticket ? queue.load(acquire) : nullptr;  // acquire [link]: exists once a ticket is drawn
+        WaitQueue* waiters =
+            w >= ticket ? queue.load(acquire) : nullptr;  // acquire [link]: exists once a ticket is drawn
         const std::uint64_t head = waiters != nullptr ? waiters->head_index() : 0;
         if (word.compare_exchange_weak(w, w - 1, acq_rel, acquire)) {  // acq_rel [latch]; *this may be gone
             if ((w & count_mask) == 1 && waiters != nullptr) {
@@ -28,14 +29,15 @@ bool LatchWord::count_down() noexcept {
 bool LatchWord::enqueue(WaitToken token, WaitPlace& place) {
     const EpochPin pin;
     WaitQueue& waiters = WaitQueue::of(queue);
-    WaitSegment* from = waiters.begin();   // before the RMW that draws the index
+    WaitSegment* from = waiters.begin();  // before the RMW that draws the index
     const std::uint64_t head = waiters.head_index();
     std::uint64_t w = word.load(acquire);  // acquire [latch]
     do {
         if ((w & count_mask) == 0) {
             return false;
         }
-    } while (!word.compare_exchange_weak(w, w + ticket, acq_rel, acquire));  // acq_rel [latch]: draws the index
+    } while (
+        !word.compare_exchange_weak(w, w + ticket, acq_rel, acquire));  // acq_rel [latch]: draws the index
     return waiters.enqueue_at(from, index_of(w, head), token, place);
 }
 

@@ -45,7 +45,8 @@ struct WaitCell {
 };
 
 struct WaitSegment final : Retired {
-    WaitSegment(std::uint64_t segment_id, std::uint32_t pins) : id(segment_id), word(pins * segment_word::pin_one) {
+    WaitSegment(std::uint64_t segment_id, std::uint32_t pins)
+        : id(segment_id), word(pins * segment_word::pin_one) {
         reclaim = [](Retired* self) noexcept { delete static_cast<WaitSegment*>(self); };
     }
 
@@ -56,7 +57,8 @@ struct WaitSegment final : Retired {
             if ((w & segment_word::removed) != 0) {
                 return false;
             }
-        } while (!word.compare_exchange_weak(w, w + segment_word::pin_one, acq_rel, relaxed));  // acq_rel [pins]
+        } while (
+            !word.compare_exchange_weak(w, w + segment_word::pin_one, acq_rel, relaxed));  // acq_rel [pins]
         return true;
     }
 

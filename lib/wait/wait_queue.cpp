@@ -1,5 +1,4 @@
 #include "segment.hpp"
-
 #include <heddle/detail/wait/suspend.hpp>
 #include <heddle/detail/wait/wait_queue.hpp>
 
@@ -111,7 +110,8 @@ bool WaitQueue::advance(Atomic<WaitSegment*>& pointer, WaitSegment* to) noexcept
 
 void WaitQueue::drop(WaitSegment& segment) noexcept {
     // acq_rel [pins]
-    if (segment.word.fetch_sub(segment_word::pin_one, acq_rel) - segment_word::pin_one == segment_word::dead) {
+    if (segment.word.fetch_sub(segment_word::pin_one, acq_rel) - segment_word::pin_one ==
+        segment_word::dead) {
         one_more_dead();
     }
 }
@@ -131,9 +131,11 @@ void WaitQueue::one_more_dead() noexcept {
     }
 }
 
-/// Sweeping visits every linked segment: worth it when half as many are dead, so that it stays O(1) per death.
+/// Sweeping visits every linked segment: worth it when half as many are dead, so that it stays O(1) per
+/// death.
 std::uint32_t WaitQueue::sweep_bound() const noexcept {
-    return std::max(2U, last_live_.load(relaxed) / 2);  // relaxed: a hint, stale means a sweep sooner or later
+    return std::max(2U,
+                    last_live_.load(relaxed) / 2);  // relaxed: a hint, stale means a sweep sooner or later
 }
 
 void WaitQueue::maintain() noexcept {
@@ -148,8 +150,9 @@ void WaitQueue::maintain() noexcept {
 }
 
 void WaitQueue::sweep() noexcept {
+    // acquire [link]: both pointers are beyond what we retire
     const std::uint64_t limit = std::min(head_segment_.load(acquire)->id, tail_segment_.load(acquire)->id);
-    while (base_->id < limit) {  // acquire above [link]: both pointers are beyond what we retire
+    while (base_->id < limit) {
         WaitSegment* next = base_->next.load(acquire);  // acquire [link]
         epoch_retire(base_);
         base_ = next;
@@ -189,7 +192,8 @@ bool WaitQueue::enqueue(WaitToken token, WaitPlace& place) noexcept {
     return enqueue_at(from, index, token, place);
 }
 
-bool WaitQueue::enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken token, WaitPlace& place) noexcept {
+bool WaitQueue::enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken token,
+                           WaitPlace& place) noexcept {
     WaitSegment* segment = reach(tail_segment_, from, index / segment_cells);
     HEDDLE_ASSERT(segment->id == index / segment_cells);
     WaitCell& cell = segment->cells[index % segment_cells];
@@ -209,7 +213,8 @@ WaitToken WaitQueue::resume_one() noexcept {
         WaitSegment* segment = reach(head_segment_, from, id);
         if (segment->id > id) {  // all cells of the wanted one are cancelled: jump over them
             std::uint64_t expected = index + 1;
-            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel, relaxed);  // acq_rel [cell]
+            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel,
+                                          relaxed);  // acq_rel [cell]
             continue;
         }
         WaitCell& cell = segment->cells[index % segment_cells];
@@ -230,7 +235,8 @@ WaitToken WaitQueue::resume_next_below(std::uint64_t end) noexcept {
         WaitSegment* segment = reach(head_segment_, from, index / segment_cells);
         if (segment->id > index / segment_cells) {
             std::uint64_t expected = index + 1;
-            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel, relaxed);  // acq_rel [cell]
+            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel,
+                                          relaxed);  // acq_rel [cell]
             continue;
         }
         WaitCell& cell = segment->cells[index % segment_cells];
@@ -249,7 +255,8 @@ void WaitQueue::resume_all(std::uint64_t end) noexcept {
         if (index >= end) {
             return;
         }
-    } while (!head_.compare_exchange_weak(index, end, acq_rel, acquire));  // acq_rel [cell]: the range is ours
+    } while (
+        !head_.compare_exchange_weak(index, end, acq_rel, acquire));  // acq_rel [cell]: the range is ours
 
     constexpr std::size_t batch_size = 64;
     Waiter* batch[batch_size];

@@ -18,10 +18,10 @@ import tempfile
 # by the tasks, detail/task/schedule.hpp is declared in layer 4 and defined by the scheduler.
 PUBLIC = {
     0: "version error",
-    3: "lock event condition semaphore barrier queue priority_queue",
+    3: "lock event condition semaphore barrier queue priority_queue lock_all",
     4: "coro generator task future context",
     5: "runtime threads sleep",
-    6: "task_group gather wait as_completed race shield timeout",
+    6: "task_group gather with_lock wait as_completed race shield timeout",
     8: "heddle arena stop_token",
 }
 PUBLIC_LAYER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}

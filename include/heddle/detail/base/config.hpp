@@ -9,7 +9,8 @@
 #endif
 #if __GNUC__ == 12 && __GNUC_MINOR__ < 3 && !defined(HEDDLE_NO_GCC12_WARNING)
 // A pragma and not #warning, which -Wpedantic -Werror would turn into an error for users.
-#pragma GCC warning "GCC 12.1 and 12.2 miscompile `if (co_await x)` and closures inside a co_await expression: see docs/compilers.md (silence with -DHEDDLE_NO_GCC12_WARNING)"
+#pragma GCC warning \
+    "GCC 12.1 and 12.2 miscompile `if (co_await x)` and closures inside a co_await expression: see docs/compilers.md (silence with -DHEDDLE_NO_GCC12_WARNING)"
 #endif
 #else
 #define HEDDLE_GCC 0

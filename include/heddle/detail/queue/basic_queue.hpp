@@ -16,7 +16,8 @@ template <class T, class Container>
 class QueueBlock final : public QueueCore {
 public:
     template <class... Args>
-    explicit QueueBlock(std::ptrdiff_t maxsize, Args&&... args) : QueueCore(maxsize), container_(std::forward<Args>(args)...) {
+    explicit QueueBlock(std::ptrdiff_t maxsize, Args&&... args)
+        : QueueCore(maxsize), container_(std::forward<Args>(args)...) {
         reclaim = [](Retired* self) noexcept { delete static_cast<QueueBlock*>(self); };
     }
 
@@ -100,7 +101,8 @@ public:
     };
     class [[nodiscard("does nothing until it is co_awaited")]] GetAwaiter : public PermitAwaiter {
     public:
-        explicit GetAwaiter(Block& block) noexcept : PermitAwaiter(block.items, QueueCore::item), block_(block) {}
+        explicit GetAwaiter(Block& block) noexcept
+            : PermitAwaiter(block.items, QueueCore::item), block_(block) {}
         T await_resume() {
             PermitAwaiter::await_resume();
             return block_.get();
@@ -112,16 +114,18 @@ public:
 
     /// maxsize <= 0: unbounded.
     template <class... Args>
-    explicit BasicQueue(std::ptrdiff_t maxsize = 0, Args&&... args) : block_(*new Block(maxsize, std::forward<Args>(args)...)) {}
+    explicit BasicQueue(std::ptrdiff_t maxsize = 0, Args&&... args)
+        : block_(*new Block(maxsize, std::forward<Args>(args)...)) {}
     ~BasicQueue() {
-        HEDDLE_ASSERT(block_.items.count() >= 0 && block_.slots.count() >= 0);  // destroyed while somebody waits
+        HEDDLE_ASSERT(block_.items.count() >= 0 &&
+                      block_.slots.count() >= 0);  // destroyed while somebody waits
         block_.clear();
         const EpochPin pin;
         epoch_retire(&block_);
     }
 
-    /// Waits while the queue is full, then puts `value`. If cancelled: it is not put, no slot is taken. Throws
-    /// QueueShutDown.
+    /// Waits while the queue is full, then puts `value`. If cancelled: it is not put, no slot is taken.
+    /// Throws QueueShutDown.
     PutAwaiter put(T value) { return PutAwaiter(block_, std::move(value)); }
     /// Waits for an item and takes it. If cancelled: no item is taken. Throws QueueShutDown when the queue is
     /// shut down and empty.
@@ -218,7 +222,9 @@ protected:
 
 private:
     friend struct Inspect;
-    [[nodiscard]] std::size_t waiting_getters() const noexcept { return waiting(block_.items.count() >> 16U); }
+    [[nodiscard]] std::size_t waiting_getters() const noexcept {
+        return waiting(block_.items.count() >> 16U);
+    }
     [[nodiscard]] std::size_t waiting_putters() const noexcept { return waiting(block_.slots.count()); }
     static std::size_t waiting(std::int64_t n) noexcept { return n < 0 ? static_cast<std::size_t>(-n) : 0; }
 };

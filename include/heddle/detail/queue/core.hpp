@@ -46,7 +46,10 @@ public:
     [[nodiscard]] bool bounded() const noexcept { return limit > 0; }
     [[nodiscard]] std::ptrdiff_t size() const noexcept;
     [[nodiscard]] bool closed() const noexcept { return (items.count() & closed_bit) != 0; }
-    [[nodiscard]] bool full() const noexcept { return bounded() && slots.count() <= 0; }
+    [[nodiscard]] bool full() const noexcept {
+        return bounded() &&
+               (closed() ? size() >= limit : slots.count() <= 0);  // closing opens the slots for good
+    }
 
     // The steps of put, with a slot taken and under an EpochPin:
     /// Throws QueueShutDown if the queue is closed.

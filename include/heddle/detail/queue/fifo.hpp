@@ -12,9 +12,9 @@
 
 namespace heddle::detail {
 
-/// Unbounded multi-producer multi-consumer FIFO: linked segments, in each an index for pushes and one for pops.
-/// A pop that comes to a cell before its push has stored there spoils the cell, and both take a new one; so
-/// neither waits for the other. After Ramalhete and Correia's FAA array queue.
+/// Unbounded multi-producer multi-consumer FIFO: linked segments, in each an index for pushes and one for
+/// pops. A pop that comes to a cell before its push has stored there spoils the cell, and both take a new
+/// one; so neither waits for the other. After Ramalhete and Correia's FAA array queue.
 ///
 /// Every member needs an EpochPin.
 /// [cell] the store of FULL publishes the value, the pop's exchange acquires it. [link] next and the two
@@ -33,8 +33,8 @@ public:
         T* source = std::addressof(value);
         std::optional<T> spoiled;  // the value again, after a cell was spoilt
         for (;;) {
-            Segment* segment = tail_.load(acquire);                            // acquire [link]
-            const std::uint32_t i = segment->pushed.fetch_add(1, acq_rel);     // acq_rel [cell]: draws the cell
+            Segment* segment = tail_.load(acquire);                         // acquire [link]
+            const std::uint32_t i = segment->pushed.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
             if (i >= cells) {
                 extend(segment);
                 continue;
@@ -112,13 +112,15 @@ private:
         Segment* next = full_segment->next.load(acquire);  // acquire [link]
         if (next == nullptr) {
             auto* fresh = new Segment;
-            if (full_segment->next.compare_exchange_strong(next, fresh, acq_rel, acquire)) {  // acq_rel [link]
+            if (full_segment->next.compare_exchange_strong(next, fresh, acq_rel,
+                                                           acquire)) {  // acq_rel [link]
                 next = fresh;
             } else {
                 delete fresh;
             }
         }
-        tail_.compare_exchange_strong(full_segment, next, acq_rel, relaxed);  // acq_rel [link]: or somebody has moved it
+        tail_.compare_exchange_strong(full_segment, next, acq_rel,
+                                      relaxed);  // acq_rel [link]: or somebody has moved it
     }
 
     bool advance(Segment* spent) noexcept {
@@ -128,7 +130,7 @@ private:
         }
         // The tail must not stay behind on a segment that is about to be retired.
         Segment* tail = spent;
-        tail_.compare_exchange_strong(tail, next, acq_rel, relaxed);             // acq_rel [link]
+        tail_.compare_exchange_strong(tail, next, acq_rel, relaxed);         // acq_rel [link]
         if (head_.compare_exchange_strong(spent, next, acq_rel, relaxed)) {  // acq_rel [link]
             epoch_retire(spent);
         }

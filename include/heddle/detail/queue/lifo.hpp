@@ -30,7 +30,8 @@ public:
     template <class Take>
     bool pop(Take&& take) {
         Node* node = top_.load(acquire);  // acquire [top]
-        while (node != nullptr && !top_.compare_exchange_weak(node, node->next, acq_rel, acquire)) {  // acq_rel [top]
+        while (node != nullptr &&
+               !top_.compare_exchange_weak(node, node->next, acq_rel, acquire)) {  // acq_rel [top]
         }
         if (node == nullptr) {
             return false;

@@ -9,7 +9,8 @@ namespace heddle::detail {
 
 /// A scope whose first failure cancels the siblings; all are awaited either way.
 struct FailFastScope : ForkScope {
-    explicit FailFastScope(std::span<ForkChild> all) noexcept : ForkScope(all, &FailFastScope::child_failed) {}
+    explicit FailFastScope(std::span<ForkChild> all) noexcept
+        : ForkScope(all, &FailFastScope::child_failed) {}
     Atomic<ForkChild*> first_failed{nullptr};
 
 private:

@@ -10,9 +10,9 @@
 
 namespace heddle::detail {
 
-/// Runs helper coroutines of one operation as children of the running task and joins them; any of them may end
-/// the others with stop(). Awaited once; gives false if the task was asked to stop meanwhile (the helpers have
-/// been cancelled and have ended all the same).
+/// Runs helper coroutines of one operation as children of the running task and joins them; any of them may
+/// end the others with stop(). Awaited once; gives false if the task was asked to stop meanwhile (the helpers
+/// have been cancelled and have ended all the same).
 class Watch : Immovable {
 public:
     void reserve(std::size_t n) { coros_.reserve(n); }

@@ -4,7 +4,6 @@
 // below and sees every access.
 
 #include <atomic>
-
 #include <cstddef>
 #include <cstdint>
 

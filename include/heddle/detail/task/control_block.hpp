@@ -1,9 +1,9 @@
 #pragma once
 
+#include <heddle/detail/task/slab.hpp>
 #include <heddle/detail/wait/suspend.hpp>
 #include <heddle/detail/wait/wait_queue.hpp>
 #include <heddle/detail/wait/waiter.hpp>
-#include <heddle/detail/task/slab.hpp>
 
 #include <coroutine>
 #include <cstdint>
@@ -51,10 +51,11 @@ struct alignas(cache_line) TaskControl : Waiter {
     Atomic<TaskExtras*> extras{nullptr};
     Scheduler* scheduler = nullptr;
 
-    static constexpr std::uint8_t started = 1;    // owner only: the root frame has been resumed once
-    static constexpr std::uint8_t boxed = 2;      // owner only: the value lies behind a ResultBox
+    static constexpr std::uint8_t started = 1;     // owner only: the root frame has been resumed once
+    static constexpr std::uint8_t boxed = 2;       // owner only: the value lies behind a ResultBox
     static constexpr std::uint8_t shut_down = 16;  // cancelled by the runtime's shutdown
-    static constexpr std::uint8_t observed = 8;   // its root frame looks itself whether it is cancelled at the start
+    static constexpr std::uint8_t observed =
+        8;  // its root frame looks itself whether it is cancelled at the start
 
     [[nodiscard]] bool has_flag(std::uint8_t flag) const noexcept {
         return (flags.load(relaxed) & flag) != 0;  // relaxed: ordered by [join], or owner only
@@ -129,7 +130,9 @@ public:
     TaskControl& operator*() const noexcept { return *control_; }
     TaskControl* operator->() const noexcept { return control_; }
     explicit operator bool() const noexcept { return control_ != nullptr; }
-    friend bool operator==(const ControlRef& a, const ControlRef& b) noexcept { return a.control_ == b.control_; }
+    friend bool operator==(const ControlRef& a, const ControlRef& b) noexcept {
+        return a.control_ == b.control_;
+    }
     /// Gives the reference away.
     [[nodiscard]] TaskControl* release_ref() noexcept {
         TaskControl* c = control_;
@@ -175,8 +178,9 @@ struct ResultBox {
     void (*destroy)(void*) noexcept;
 };
 template <class T>
-inline constexpr bool result_inline = std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> &&
-                                      sizeof(T) <= 2 * sizeof(void*) && alignof(T) <= alignof(void*);
+inline constexpr bool result_inline =
+    std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T> &&
+    sizeof(T) <= 2 * sizeof(void*) && alignof(T) <= alignof(void*);
 
 /// The two words that hold the result.
 inline void* result_words(TaskControl& control) noexcept { return &control.resume; }

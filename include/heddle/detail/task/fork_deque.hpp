@@ -37,8 +37,8 @@ public:
     ForkChild* pop() noexcept {
         const std::int64_t b = bottom_.load(relaxed) - 1;  // relaxed: owner writes
         Array* array = array_;
-        bottom_.exchange(b, std::memory_order_seq_cst);               // seq_cst [last]: bottom before top
-        std::int64_t t = top_.load(std::memory_order_seq_cst);        // seq_cst [last]
+        bottom_.exchange(b, std::memory_order_seq_cst);         // seq_cst [last]: bottom before top
+        std::int64_t t = top_.load(std::memory_order_seq_cst);  // seq_cst [last]
         if (t < b) [[likely]] {
             return array->slot(b).load(relaxed);  // relaxed: we wrote it
         }
@@ -61,7 +61,8 @@ public:
         if (t >= b) {
             return nullptr;
         }
-        ForkChild* child = shared_array_.load(acquire)->slot(t).load(relaxed);  // acquire [grow]; validated below
+        ForkChild* child =
+            shared_array_.load(acquire)->slot(t).load(relaxed);  // acquire [grow]; validated below
         // seq_cst [last]
         return top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, relaxed) ? child : nullptr;
     }
@@ -75,12 +76,14 @@ private:
         std::int64_t size;
         Array* older;
         Atomic<ForkChild*>* slots;
-        [[nodiscard]] Atomic<ForkChild*>& slot(std::int64_t i) const noexcept { return slots[i & (size - 1)]; }
+        [[nodiscard]] Atomic<ForkChild*>& slot(std::int64_t i) const noexcept {
+            return slots[i & (size - 1)];
+        }
     };
     static Array* make_array(std::int64_t size, Array* older);
     HEDDLE_COLD void make_room(std::int64_t b);
 
-    Array* array_;               // owner only
+    Array* array_;                // owner only
     std::int64_t top_cache_ = 0;  // owner only: top when last looked at, never ahead of it
     Atomic<std::int64_t> bottom_{0};
     [[maybe_unused]] char pad_[cache_line]{};

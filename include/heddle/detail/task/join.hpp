@@ -37,7 +37,9 @@ public:
         : WakeHook{&JoinWait::woken}, target_(&target), scope_(scope), on_cancel_(OnCancel::if_scope) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return target_->done() && !HEDDLE_FORCE_SUSPEND; }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) { return suspend(frame); }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        return suspend(frame);
+    }
     /// Throws CancelledError if the wait was left.
     void finish() {
         if (left_) [[unlikely]] {
@@ -99,7 +101,8 @@ struct TaskResult<void> {
 template <class T, bool TakeResult>
 class TaskAwaiter : public JoinWait {
 public:
-    explicit TaskAwaiter(ControlRef control) noexcept : JoinWait(*control, OnCancel::forward), control_(std::move(control)) {}
+    explicit TaskAwaiter(ControlRef control) noexcept
+        : JoinWait(*control, OnCancel::forward), control_(std::move(control)) {}
 
     decltype(auto) await_resume() {
         finish();
@@ -138,8 +141,8 @@ private:
 /// The running worker's scheduler. Throws std::runtime_error("no running event loop") elsewhere.
 [[nodiscard]] Scheduler& running_scheduler();
 
-/// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller gets
-/// one handle reference. The frame is destroyed if this throws.
+/// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller
+/// gets one handle reference. The frame is destroyed if this throws.
 [[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
                                         TaskKind kind = TaskKind::task);
 /// prepare_root and post it.
@@ -154,7 +157,8 @@ void add_done_callback(TaskControl& control, DoneCallback* callback);
 
 /// A control block that nobody runs; one handle reference.
 [[nodiscard]] TaskControl& make_future();
-/// Decides that the caller sets the outcome: store it, then finish_join. Throws InvalidStateError if it is done.
+/// Decides that the caller sets the outcome: store it, then finish_join. Throws InvalidStateError if it is
+/// done.
 void begin_set(TaskControl& control);
 void set_future_error(TaskControl& control, std::exception_ptr error);
 

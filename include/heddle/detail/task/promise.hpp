@@ -130,7 +130,9 @@ public:
 
     std::suspend_always initial_suspend() noexcept { return {}; }
     FinalAwaiter final_suspend() noexcept { return {}; }
-    void unhandled_exception() noexcept { completion.set_error(std::current_exception(), caught_cancelled()); }
+    void unhandled_exception() noexcept {
+        completion.set_error(std::current_exception(), caught_cancelled());
+    }
 
     std::uintptr_t link = 0;
     Completion<Stored<T>> completion;

@@ -20,7 +20,9 @@ public:
     explicit Running(ForkChild* child) noexcept : bits_(reinterpret_cast<std::uintptr_t>(child) | 1U) {}
     [[nodiscard]] bool is_child() const noexcept { return (bits_ & 1U) != 0; }
     [[nodiscard]] TaskControl* control() const noexcept { return reinterpret_cast<TaskControl*>(bits_); }
-    [[nodiscard]] ForkChild* child() const noexcept { return reinterpret_cast<ForkChild*>(bits_ & ~std::uintptr_t{1}); }
+    [[nodiscard]] ForkChild* child() const noexcept {
+        return reinterpret_cast<ForkChild*>(bits_ & ~std::uintptr_t{1});
+    }
 
 private:
     std::uintptr_t bits_ = 0;
@@ -29,8 +31,8 @@ private:
 /// The part of a worker that tasks deal with. One per worker thread, touched by that thread only (thieves
 /// use the deque).
 struct WorkerContext : Immovable {
-    Running current;               // whose code runs on this thread now
-    ForkScope* scope = nullptr;    // innermost gather whose children run in line here
+    Running current;             // whose code runs on this thread now
+    ForkScope* scope = nullptr;  // innermost gather whose children run in line here
     Scheduler* scheduler = nullptr;
 
     // Left by a root frame at its final suspension: the loop has it moved out, freed and completed.

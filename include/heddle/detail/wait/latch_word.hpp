@@ -7,8 +7,8 @@
 namespace heddle::detail {
 
 /// { tickets:34 | count:30 }: waiters draw a ticket while the count is not 0; whoever brings it to 0 wakes
-/// all tickets drawn so far. May go up and down for ever: Queue.join(); a ticket is the low 34 bits of a cell's
-/// index, completed relative to the queue's head.
+/// all tickets drawn so far. May go up and down for ever: Queue.join(); a ticket is the low 34 bits of a
+/// cell's index, completed relative to the queue's head.
 ///
 /// [latch] counting down releases, the waiter's look at the word acquires: what was done before the last
 /// count_down is seen after the wait.
@@ -21,7 +21,9 @@ struct LatchWord : Immovable {
     Atomic<std::uint64_t> word{0};
     Atomic<WaitQueue*> queue{nullptr};
 
-    [[nodiscard]] std::uint64_t count() const noexcept { return word.load(acquire) & count_mask; }  // acquire [latch]
+    [[nodiscard]] std::uint64_t count() const noexcept {
+        return word.load(acquire) & count_mask;
+    }  // acquire [latch]
     [[nodiscard]] bool passable() const noexcept { return count() == 0; }
     void count_up() noexcept {
         word.fetch_add(1, acq_rel);  // acq_rel [latch]

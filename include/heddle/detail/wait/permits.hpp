@@ -45,7 +45,8 @@ struct Permits : Immovable {
             if (w > bound - n) {
                 return false;
             }
-            if (word.compare_exchange_weak(w, w + n, acq_rel, relaxed)) {  // acq_rel [permit]; *this may be gone
+            if (word.compare_exchange_weak(w, w + n, acq_rel,
+                                           relaxed)) {  // acq_rel [permit]; *this may be gone
                 return true;
             }
         }
@@ -69,7 +70,8 @@ static_assert(sizeof(Permits) == 16);
 /// Waits for one permit. If cancelled: nothing is taken.
 class [[nodiscard("does nothing until it is co_awaited")]] PermitAwaiter {
 public:
-    explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1) noexcept : permits_(permits), unit_(unit) {}
+    explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1) noexcept
+        : permits_(permits), unit_(unit) {}
 
     bool await_ready() noexcept {
         granted_ = permits_.take(unit_);

@@ -57,9 +57,13 @@ public:
     [[nodiscard]] bool commit(Cancellable mode = Cancellable::yes) noexcept {
         for (;;) {
             switch (me_->park(seq_, mode)) {
-                case Parked::suspended: return true;
-                case Parked::woken: return false;
-                case Parked::cancelled: delivered_ = true; return false;
+                case Parked::suspended:
+                    return true;
+                case Parked::woken:
+                    return false;
+                case Parked::cancelled:
+                    delivered_ = true;
+                    return false;
                 case Parked::check:
                     if (take_due_scopes(*me_)) {
                         me_->revoke(seq_);

@@ -6,8 +6,8 @@
 namespace heddle::detail {
 
 /// Waits on a word that hands out the index of the waiter's cell (EventWord, LatchWord). The word has
-/// passable(): nothing to wait for; enqueue(token, place): false if it has become passable; leave(place, who).
-/// If cancelled: nothing changes.
+/// passable(): nothing to wait for; enqueue(token, place): false if it has become passable; leave(place,
+/// who). If cancelled: nothing changes.
 template <class Word>
 class [[nodiscard("does nothing until it is co_awaited")]] TicketAwaiter {
 public:

@@ -33,7 +33,9 @@ public:
     [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place) noexcept;
 
     /// For primitives whose word hands out the index: begin() before the RMW that draws it.
-    [[nodiscard]] WaitSegment* begin() const noexcept { return tail_segment_.load(acquire); }  // acquire [link]
+    [[nodiscard]] WaitSegment* begin() const noexcept {
+        return tail_segment_.load(acquire);
+    }  // acquire [link]
     [[nodiscard]] bool enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken token,
                                   WaitPlace& place) noexcept;
     /// Lowest index nobody has woken yet.
