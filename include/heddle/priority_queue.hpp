@@ -6,7 +6,9 @@
 
 #include <exception>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace heddle {
@@ -17,9 +19,19 @@ namespace detail {
 /// where the operations of other threads are being done by this one: the error is kept for the caller.
 template <class T, class Compare>
 class HeapContainer : Immovable {
+    // Moves happen inside oneTBB, where nothing may throw: elements that could are kept behind a pointer.
+    static constexpr bool in_place =
+        std::is_nothrow_move_constructible_v<T> && std::is_nothrow_move_assignable_v<T>;
     struct Holder {
-        std::optional<T> value;
+        std::conditional_t<in_place, std::optional<T>, std::unique_ptr<T>> value;
     };
+    static Holder hold(T&& value) {
+        if constexpr (in_place) {
+            return {std::optional<T>(std::move(value))};
+        } else {
+            return {std::make_unique<T>(std::move(value))};
+        }
+    }
     /// oneTBB puts the largest on top.
     struct Order {
         Compare compare;
@@ -39,7 +51,7 @@ public:
 
     void push(T&& value) {
         error() = nullptr;
-        heap_.push(Holder{std::optional<T>(std::move(value))});
+        heap_.push(hold(std::move(value)));
     }
     /// Throws what a comparison of the last push threw.
     void rethrow_error() {

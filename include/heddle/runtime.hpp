@@ -72,12 +72,21 @@ public:
 
     /// Schedules `coro`. Throws std::runtime_error after shutdown().
     template <class T>
-    Task<T> spawn(Coro<T> coro, TaskOptions options = {}) {
+    Task<T> spawn(Coro<T> coro) {
+        return detail::TaskAccess::spawn(*scheduler_, std::move(coro), {});
+    }
+    template <class T>
+    Task<T> spawn(Coro<T> coro, TaskOptions options) {
         return detail::TaskAccess::spawn(*scheduler_, std::move(coro), std::move(options.name));
     }
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
-    auto spawn(A&& awaitable, TaskOptions options = {}) {
+    auto spawn(A&& awaitable) {
+        return spawn(detail::as_coro(std::forward<A>(awaitable)));
+    }
+    template <detail::Awaitable A>
+        requires(!detail::is_coro<std::remove_cvref_t<A>>)
+    auto spawn(A&& awaitable, TaskOptions options) {
         return spawn(detail::as_coro(std::forward<A>(awaitable)), std::move(options));
     }
 

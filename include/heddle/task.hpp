@@ -103,14 +103,26 @@ private:
 
 /// Schedules `coro` on the running runtime and returns its handle. Throws std::runtime_error when the calling
 /// thread is no worker (use Runtime::spawn there).
+///
+/// Overloads instead of a default argument: GCC 12 destroys an aggregate temporary inside a co_await
+/// expression twice, and `co_await create_task(f())` is what everybody writes.
 template <class T>
-Task<T> create_task(Coro<T> coro, TaskOptions options = {}) {
+Task<T> create_task(Coro<T> coro) {
+    return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), {});
+}
+template <class T>
+Task<T> create_task(Coro<T> coro, TaskOptions options) {
     return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), std::move(options.name));
 }
 /// The same for anything that can be awaited.
 template <detail::Awaitable A>
     requires(!detail::is_coro<std::remove_cvref_t<A>>)
-auto create_task(A&& awaitable, TaskOptions options = {}) {
+auto create_task(A&& awaitable) {
+    return create_task(detail::as_coro(std::forward<A>(awaitable)));
+}
+template <detail::Awaitable A>
+    requires(!detail::is_coro<std::remove_cvref_t<A>>)
+auto create_task(A&& awaitable, TaskOptions options) {
     return create_task(detail::as_coro(std::forward<A>(awaitable)), std::move(options));
 }
 

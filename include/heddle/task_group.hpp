@@ -24,12 +24,21 @@ public:
 
     /// Starts a child. Throws std::runtime_error when the group is shutting down or finished.
     template <class T>
-    Task<T> create_task(Coro<T> coro, TaskOptions options = {}) {
+    Task<T> create_task(Coro<T> coro) {
+        return state_.spawn(std::move(coro), {});
+    }
+    template <class T>
+    Task<T> create_task(Coro<T> coro, TaskOptions options) {
         return state_.spawn(std::move(coro), std::move(options.name));
     }
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
-    auto create_task(A&& awaitable, TaskOptions options = {}) {
+    auto create_task(A&& awaitable) {
+        return create_task(detail::as_coro(std::forward<A>(awaitable)));
+    }
+    template <detail::Awaitable A>
+        requires(!detail::is_coro<std::remove_cvref_t<A>>)
+    auto create_task(A&& awaitable, TaskOptions options) {
         return create_task(detail::as_coro(std::forward<A>(awaitable)), std::move(options));
     }
 

@@ -66,7 +66,7 @@ Waiter* occupant(std::uint64_t seat) noexcept {
 
 struct Seat {
     Atomic<std::uint64_t> state{seat_free};
-    std::uint64_t seq = 0;  // written by the party that has taken the seat, before its token
+    Atomic<std::uint64_t> seq{0};  // written by the party that has taken the seat, before its token
 };
 
 /// Claims waiters one by one and schedules them a few at a time.
@@ -110,7 +110,7 @@ public:
         return no_seat;
     }
     void put_token(std::uint32_t at, WaitToken token, std::uint64_t generation) noexcept {
-        seats[at].seq = token.seq;
+        seats[at].seq.store(token.seq, relaxed);                            // relaxed: published by state
         seats[at].state.store(seat_token(token.who, generation), release);  // release [seat]
     }
     /// The owner's token is back with the owner. False: a walk has taken it and may still use it.
@@ -135,7 +135,9 @@ public:
     void free_all(std::uint32_t own_seat) noexcept {
         WakeBatch batch;
         for (std::uint32_t i = 0; i < parties; ++i) {
-            const std::uint64_t seq = seats[i].seq;  // before the exchange: afterwards it is the next party's
+            const std::uint64_t seq =
+                seats[i].seq.load(relaxed);  // relaxed: belongs to state, or is not used
+            // before the exchange: afterwards it is the next party's
             const std::uint64_t state = seats[i].state.exchange(seat_free, acq_rel);  // acq_rel [seat]
             if (i != own_seat) {
                 batch.wake(occupant(state), seq);
@@ -148,7 +150,8 @@ public:
         for (std::uint32_t i = 0; i < parties; ++i) {
             std::uint64_t state = seats[i].state.load(acquire);  // acquire [seat]
             if (state > seat_taken && (state & mark_mask) == (generation & mark_mask)) {
-                const std::uint64_t seq = seats[i].seq;
+                const std::uint64_t seq =
+                    seats[i].seq.load(relaxed);  // relaxed: belongs to state, or is not used
                 if (seats[i].state.compare_exchange_strong(state, seat_taken, acq_rel,
                                                            relaxed)) {  // acq_rel [seat]
                     batch.wake(occupant(state), seq);

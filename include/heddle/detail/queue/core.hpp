@@ -113,6 +113,8 @@ public:
     void wait_blocking(const char* what) {
         if (core_.bounded()) {
             permit_.wait_blocking(what);
+        } else {
+            static_cast<void>(blocking_waiter(what));  // refused on a worker, as where it would wait
         }
     }
 
