@@ -20,8 +20,8 @@ struct EventWord : Immovable {
     static constexpr std::uint64_t ticket = 2;
 
     [[nodiscard]] bool passable() const noexcept {
-        return (word.load(acquire) & set_bit) != 0;
-    }  // acquire [set]
+        return (word.load(acquire) & set_bit) != 0;  // acquire [set]
+    }
     /// Raises the flag and wakes everybody who drew a ticket before. Last access to *this is its RMW.
     void set() noexcept;
     void clear() noexcept {

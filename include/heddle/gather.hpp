@@ -123,8 +123,8 @@ private:
     template <std::size_t... I>
     std::tuple<GatheredOne<Tolerant, Ts>...> collect(std::index_sequence<I...>) {
         if constexpr (!Tolerant) {
-            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr)
-                [[unlikely]] {  // acquire [child]
+            ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
+            if (failed != nullptr) [[unlikely]] {
                 ((failed == &Children::children[I]
                       ? std::rethrow_exception(completion_error(std::get<I>(coros_), *failed))
                       : static_cast<void>(0)),
@@ -159,8 +159,8 @@ public:
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
         this->throw_if_cancelled();
         if constexpr (!Tolerant) {
-            if (ForkChild* failed = this->scope_.first_failed.load(acquire); failed != nullptr)
-                [[unlikely]] {  // acquire [child]
+            ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
+            if (failed != nullptr) [[unlikely]] {
                 std::rethrow_exception(
                     completion_error(coros_[static_cast<std::size_t>(failed - children.get())], *failed));
             }

@@ -356,8 +356,8 @@ std::uint32_t checked_parties(std::ptrdiff_t parties) {
 Barrier::Barrier(std::ptrdiff_t parties) : block_(*new detail::BarrierBlock(checked_parties(parties))) {}
 
 Barrier::~Barrier() {
-    HEDDLE_ASSERT(detail::arrived_in(block_.word.load(acquire)) ==
-                  0);  // acquire [word]: destroyed while somebody waits
+    // acquire [word]: destroyed while somebody waits
+    HEDDLE_ASSERT(detail::arrived_in(block_.word.load(acquire)) == 0);
     const detail::EpochPin pin;
     detail::epoch_retire(&block_);
 }

@@ -80,8 +80,8 @@ bool IdleWord::try_start_search(unsigned worker) noexcept {
 }
 
 bool IdleWord::stop_search(unsigned worker) noexcept {
-    return searching_in(groups_[worker / group_size]->word.fetch_sub(searching_one, acq_rel)) ==
-           1;  // acq_rel [idle]
+    // acq_rel [idle]
+    return searching_in(groups_[worker / group_size]->word.fetch_sub(searching_one, acq_rel)) == 1;
 }
 
 bool IdleWord::sleep(unsigned worker, bool searching) noexcept {

@@ -110,8 +110,8 @@ ForkScope::ForkScope(std::span<ForkChild> all, OnError failed) noexcept
 
 ForkScope::~ForkScope() {
     for (ForkChild& child : children) {
-        if (TaskControl* control = made(child.control.load(relaxed));
-            control != nullptr) {  // relaxed: all joined
+        TaskControl* control = made(child.control.load(relaxed));  // relaxed: all joined
+        if (control != nullptr) {
             control->drop_ref(TaskControl::runtime_ref);
         }
     }

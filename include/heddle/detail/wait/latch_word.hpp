@@ -22,8 +22,8 @@ struct LatchWord : Immovable {
     Atomic<WaitQueue*> queue{nullptr};
 
     [[nodiscard]] std::uint64_t count() const noexcept {
-        return word.load(acquire) & count_mask;
-    }  // acquire [latch]
+        return word.load(acquire) & count_mask;  // acquire [latch]
+    }
     [[nodiscard]] bool passable() const noexcept { return count() == 0; }
     void count_up() noexcept {
         word.fetch_add(1, acq_rel);  // acq_rel [latch]
