@@ -54,7 +54,8 @@ std::coroutine_handle<> LockAllWait::woken(WakeHook& hook) noexcept {
     auto& self = static_cast<LockAllWait&>(hook);
     if (self.suspension_.interrupted()) {
         self.cancelled_ = true;
-        self.held_ += self.locks_[self.held_]->permits_.abort(self.place_, self.suspension_.waiter()) ? 0U : 1U;
+        self.held_ +=
+            self.locks_[self.held_]->permits_.abort(self.place_, self.suspension_.waiter()) ? 0U : 1U;
         return self.frame_;
     }
     ++self.held_;
