@@ -1,6 +1,12 @@
 #include "asyncio_order_cases.hpp"
 #include "support/parked.hpp"
-#include <heddle/heddle.hpp>
+#include <heddle/coro.hpp>
+#include <heddle/error.hpp>
+#include <heddle/event.hpp>
+#include <heddle/lock.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/semaphore.hpp>
+#include <heddle/task.hpp>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,14 @@
 #include "support/fixture.hpp"
 #include "support/hold.hpp"
 #include "support/parked.hpp"
-#include <heddle/heddle.hpp>
+#include <heddle/coro.hpp>
+#include <heddle/error.hpp>
+#include <heddle/event.hpp>
+#include <heddle/lock.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/sleep.hpp>
+#include <heddle/task.hpp>
+#include <heddle/timeout.hpp>
 
 #include <gtest/gtest.h>
 

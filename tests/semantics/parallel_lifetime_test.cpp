@@ -3,7 +3,13 @@
 #include "support/parked.hpp"
 #include "support/probe.hpp"
 #include "support/race.hpp"
-#include <heddle/heddle.hpp>
+#include <heddle/coro.hpp>
+#include <heddle/error.hpp>
+#include <heddle/event.hpp>
+#include <heddle/lock.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/semaphore.hpp>
+#include <heddle/task.hpp>
 
 #include <gtest/gtest.h>
 

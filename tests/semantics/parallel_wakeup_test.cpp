@@ -1,7 +1,12 @@
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
 #include "support/race.hpp"
-#include <heddle/heddle.hpp>
+#include <heddle/coro.hpp>
+#include <heddle/event.hpp>
+#include <heddle/lock.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/semaphore.hpp>
+#include <heddle/task.hpp>
 
 #include <gtest/gtest.h>
 

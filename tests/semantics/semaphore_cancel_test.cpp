@@ -1,7 +1,10 @@
 #include "support/fixture.hpp"
 #include "support/hold.hpp"
 #include "support/parked.hpp"
-#include <heddle/heddle.hpp>
+#include <heddle/coro.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/semaphore.hpp>
+#include <heddle/task.hpp>
 
 #include <gtest/gtest.h>
 
