@@ -12,6 +12,16 @@ TaskControl* made(std::uintptr_t control) noexcept {
     return reinterpret_cast<TaskControl*>(control & ~ForkChild::cancel_bit);
 }
 
+/// The block of `running`, or of the nearest ancestor that has one. A scope remembers its owner's, which stays
+/// right: the owner does not run while the scope lives.
+TaskControl* nearest_control(Running running) noexcept {
+    if (!running.is_child()) {
+        return running.control();
+    }
+    TaskControl* control = made(running.child()->control.load(acquire));  // acquire [child]
+    return control != nullptr ? control : running.child()->scope->nearest();
+}
+
 TaskControl& control_of_child(ForkChild& child, bool started) {
     std::uintptr_t seen = child.control.load(acquire);  // acquire [child]
     if (made(seen) != nullptr) {
@@ -74,15 +84,7 @@ void join_detached(ForkChild& child) noexcept {
 }  // namespace
 
 std::shared_ptr<const ContextNode> inherited_context(Running running) {
-    while (running.is_child()) {
-        TaskControl* control = made(running.child()->control.load(acquire));  // acquire [child]
-        if (control != nullptr) {
-            running = Running(control);
-        } else {
-            running = running.child()->scope->owner();
-        }
-    }
-    TaskExtras* extras = running.control()->extras.load(acquire);  // acquire [extras]
+    TaskExtras* extras = nearest_control(running)->extras.load(acquire);  // acquire [extras]
     return extras != nullptr ? extras->context : nullptr;
 }
 
@@ -121,6 +123,7 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
     WorkerContext& worker = *this_worker;
     parent_ = parent;
     owner_ = worker.current;
+    nearest_ = nearest_control(owner_);
     outer_ = worker.scope;
     join.store(children.size(), relaxed);  // relaxed: children are published by the deque or the ready queue
     if (children.empty()) {

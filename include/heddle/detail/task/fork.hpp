@@ -60,6 +60,8 @@ struct ForkScope : WakeHook {
     // For the functions below.
     [[nodiscard]] std::coroutine_handle<> next_in_line(WorkerContext& worker) noexcept;
     [[nodiscard]] Running owner() const noexcept { return owner_; }
+    /// The control block of the owner, or of its nearest ancestor that had one when the scope began.
+    [[nodiscard]] TaskControl* nearest() const noexcept { return nearest_; }
     std::span<ForkChild> children;
     OnError on_error;
     Atomic<std::uint64_t> join{0};
@@ -78,6 +80,7 @@ private:
 
     ForkScope* outer_ = nullptr;
     Running owner_;
+    TaskControl* nearest_ = nullptr;
     std::coroutine_handle<> parent_;
     Suspension suspension_;
     Atomic<bool> cancelled_{false};
