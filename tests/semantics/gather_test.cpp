@@ -4,6 +4,7 @@
 #include "support/probe.hpp"
 #include <heddle/event.hpp>
 #include <heddle/gather.hpp>
+#include <heddle/shield.hpp>
 
 #include <gtest/gtest.h>
 
@@ -408,6 +409,26 @@ TEST_P(Gather, GAT_15_children_that_are_done_already) {
         co_await until(ended);
         const std::string end = co_await ending(gather(a, bad));
         EXPECT_EQ(end, "before");
+    };
+    run(main());
+}
+
+TEST_P(Gather, GAT_17_shielded_children) {
+    auto main = [&]() -> Coro<void> {
+        Event go;
+        const Task<int> a = create_task(give_after(go, 1));
+        const Task<int> b = create_task(give_after(go, 2));
+        auto together = [&]() -> Coro<void> { co_await gather(shield(a), shield(b)); };
+        const Task<void> all = create_task(together());
+        co_await until_parked(a, b, all);
+        all.cancel();
+        const std::string end = co_await ending(all);
+        EXPECT_EQ(end, "CancelledError");
+        EXPECT_FALSE(a.done() || b.done());
+        EXPECT_EQ(a.cancelling() + b.cancelling(), 0);
+        go.set();
+        const auto results = co_await gather(a, b);
+        EXPECT_EQ(results, std::tuple(1, 2));
     };
     run(main());
 }

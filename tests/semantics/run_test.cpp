@@ -4,13 +4,16 @@
 #include "support/probe.hpp"
 #include <heddle/event.hpp>
 #include <heddle/gather.hpp>
+#include <heddle/generator.hpp>
 #include <heddle/lock.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/sleep.hpp>
+#include <heddle/threads.hpp>
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -123,6 +126,30 @@ TEST_P(Run, RUN_05_main_and_a_leftover_fail) {
     EXPECT_EQ(ending_of([&] { run(main()); }), "main");
     EXPECT_EQ(counts.alive, 0);  // its frame is gone when run() returns
     EXPECT_EQ(take_reports().size(), 1U);
+}
+
+TEST_P(Run, RUN_05_generators_are_closed) {
+    ProbeCounts counts;
+    auto counts_up = [&](Probe probe) -> AsyncGenerator<int> {
+        const Probe local(counts);
+        for (int i = probe.value();; ++i) {
+            co_await yield();
+            co_yield i;
+        }
+    };
+    auto iterates = [&]() -> Coro<void> {
+        AsyncGenerator<int> numbers = counts_up(Probe(counts, 1));
+        const std::optional<int> first = co_await numbers.next();
+        EXPECT_EQ(first, 1);
+        co_await never.wait();
+    };
+    auto main = [&]() -> Coro<void> {
+        const Task<void> leftover = create_task(iterates());
+        co_await until_waiters(never, 1);
+        throw Boom("main");
+    };
+    EXPECT_EQ(ending_of([&] { run(main()); }), "main");
+    EXPECT_EQ(counts.alive, 0);
 }
 
 TEST_P(Run, RUN_06_a_leftover_spawns_tasks_while_it_is_cancelled) {
@@ -260,6 +287,27 @@ TEST_P(Run, RUN_12_any_awaitable) {
     const Task<int> task = runtime.spawn(give(3));
     EXPECT_EQ(runtime.run(task), 3);
     EXPECT_EQ(runtime.run(runtime.spawn(give(4))), 4);
+}
+
+TEST_P(Run, RUN_17_a_function_on_a_thread_ends_first) {
+    std::atomic<bool> started{false};
+    std::atomic<bool> main_over{false};
+    std::atomic<bool> ended{false};
+    auto function = [&] {
+        started = true;
+        until_blocking([&] { return main_over.load(); });
+        ended = true;
+    };
+    auto calls = [&]() -> Coro<void> { co_await to_thread(function); };
+    auto main = [&]() -> Coro<int> {
+        const Task<void> leftover = create_task(calls());
+        auto under_way = [&] { return started.load(); };
+        co_await until(under_way);
+        main_over = true;
+        co_return 1;
+    };
+    EXPECT_EQ(run(main()), 1);
+    EXPECT_TRUE(ended);
 }
 
 TEST_P(Run, RUN_18_one_after_the_other) {

@@ -2,6 +2,7 @@
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
+#include <heddle/context.hpp>
 #include <heddle/event.hpp>
 #include <heddle/sleep.hpp>
 #include <heddle/task_group.hpp>
@@ -240,6 +241,33 @@ TEST_P(TaskGroupUse, TG_09_a_child_sees_its_name) {
         };
         co_await task_group(body);
         EXPECT_EQ(child.result(), "yolo");
+    };
+    run(main());
+}
+
+TEST_P(TaskGroupUse, TG_10_a_child_has_the_context_of_its_creator) {
+    auto main = []() -> Coro<void> {
+        static ContextVar<int> variable("variable", 0);
+        std::vector<Task<int>> children;
+        auto looks = [&](int then) -> Coro<int> {
+            const int seen = variable.get();
+            variable.set(then);
+            co_await yield();
+            EXPECT_EQ(variable.get(), then);
+            co_return seen;
+        };
+        auto body = [&](TaskGroup& tg) -> Coro<void> {
+            variable.set(1);
+            children.push_back(tg.create_task(looks(10)));
+            variable.set(2);
+            children.push_back(tg.create_task(looks(20)));
+            co_await children[0];
+            EXPECT_EQ(variable.get(), 2);
+        };
+        co_await task_group(body);
+        EXPECT_EQ(children[0].result(), 1);
+        EXPECT_EQ(children[1].result(), 2);
+        EXPECT_EQ(variable.get(), 2);  // the body runs in this task
     };
     run(main());
 }

@@ -2,20 +2,18 @@
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
+#include <heddle/context.hpp>
 #include <heddle/event.hpp>
-#include <heddle/gather.hpp>
-#include <heddle/sleep.hpp>
+#include <heddle/future.hpp>
 #include <heddle/task.hpp>
 
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
 // Creating and awaiting tasks. current_task(), all_tasks(), names and reports have a file of their own.
@@ -222,6 +220,30 @@ TEST_P(TaskBasics, TASK_08_awaiting_itself) {
     run(main());
 }
 
+TEST_P(TaskBasics, TASK_09_awaiting_a_future_resumes_once) {
+    auto main = [&]() -> Coro<void> {
+        for (int round = 0; round < 50; ++round) {
+            const Future<int> future;
+            int resumed = 0;
+            auto waits = [&]() -> Coro<int> {
+                const int value = co_await future;
+                ++resumed;
+                co_await yield();
+                co_return value;
+            };
+            const Task<int> task = create_task(waits());
+            if (round % 2 == 0) {
+                co_await until_parked(task);
+            }
+            future.set_result(42);
+            const int value = co_await task;
+            EXPECT_EQ(value, 42);
+            EXPECT_EQ(resumed, 1);
+        }
+    };
+    run(main());
+}
+
 TEST_P(TaskBasics, TASK_10_a_task_as_result_is_not_awaited) {
     auto main = [&]() -> Coro<void> {
         Event go;
@@ -316,6 +338,67 @@ TEST_P(TaskBasics, TASK_19_a_task_without_handles_runs_to_its_end) {
         co_await ended.wait();
         auto all_gone = [&] { return counts.alive == 0; };
         co_await until(all_gone);
+    };
+    run(main());
+}
+
+TEST_P(TaskBasics, TASK_21_context_of_a_child_is_a_copy) {
+    static ContextVar<std::string> variable("variable", "none");
+    auto main = []() -> Coro<void> {
+        variable.set("parent");
+        Event go;
+        auto child = [&]() -> Coro<std::string> {
+            std::string first = variable.get();
+            variable.set("child");
+            co_await go.wait();
+            EXPECT_EQ(variable.get(), "child");
+            co_return first;
+        };
+        const Task<std::string> task = create_task(child());
+        variable.set("parent again");
+        task.add_done_callback([] { variable.set("callback"); });
+        co_await until_parked(task);
+        EXPECT_EQ(variable.get(), "parent again");
+        go.set();
+        const std::string& first = co_await task;
+        EXPECT_EQ(first, "parent");  // as it was when the child was created
+        EXPECT_EQ(variable.get(), "parent again");
+        auto awaited = []() -> Coro<void> {
+            variable.set("by a mere await");  // a coroutine that is awaited shares the context
+            co_return;
+        };
+        co_await awaited();
+        EXPECT_EQ(variable.get(), "by a mere await");
+    };
+    run(main());
+    EXPECT_EQ(variable.get(), "none");
+}
+
+TEST_P(TaskBasics, TASK_21_each_of_many_tasks_sees_its_own_value) {
+    static ContextVar<int> variable("variable");
+    auto main = []() -> Coro<void> {
+        Event go;
+        std::atomic<int> wrong{0};
+        auto looks = [&](int mine) -> Coro<void> {
+            variable.set(mine);
+            for (int i = 0; i < 20; ++i) {
+                co_await yield();
+                wrong += variable.get() == mine ? 0 : 1;
+            }
+            co_await go.wait();
+            wrong += variable.get() == mine ? 0 : 1;
+        };
+        std::vector<Task<void>> tasks;
+        for (int i = 0; i < 100; ++i) {
+            tasks.push_back(create_task(looks(i)));
+        }
+        co_await until_waiters(go, 100);
+        go.set();
+        for (const Task<void>& task : tasks) {
+            co_await task;
+        }
+        EXPECT_EQ(wrong, 0);
+        EXPECT_EQ(variable.get(-1), -1);
     };
     run(main());
 }

@@ -6,6 +6,7 @@
 #include <heddle/event.hpp>
 #include <heddle/lock.hpp>
 #include <heddle/semaphore.hpp>
+#include <heddle/shield.hpp>
 #include <heddle/timeout.hpp>
 
 #include <gtest/gtest.h>
@@ -362,6 +363,40 @@ TEST_P(WaitFor, WF_13_a_task_keeps_its_value_whatever_the_caller_gets) {
             const std::string next = co_await ending(yield());
             EXPECT_EQ(next, "value");
         }
+    };
+    run(main());
+}
+
+TEST_P(WaitFor, WF_15_WF_17_a_shielded_task_that_outlives_the_timeout) {
+    auto main = [&]() -> Coro<void> {
+        for (const auto delay : {0ms, 5ms}) {
+            Event go;
+            auto gives = [&]() -> Coro<int> {
+                co_await go.wait();
+                co_return 7;
+            };
+            const Task<int> task = create_task(gives());
+            co_await until_parked(task);
+            const std::string end = co_await ending(wait_for(shield(task), delay));
+            EXPECT_EQ(end, "TimeoutError");
+            EXPECT_FALSE(task.done());
+            EXPECT_EQ(task.cancelling(), 0);
+            go.set();
+            const int value = co_await task;
+            EXPECT_EQ(value, 7);
+        }
+    };
+    run(main());
+}
+
+TEST_P(WaitFor, WF_16_a_shielded_task_without_a_timeout) {
+    auto main = [&]() -> Coro<void> {
+        auto gives = []() -> Coro<int> {
+            co_await yield();
+            co_return 7;
+        };
+        const int value = co_await wait_for(shield(gives()), for_ever);
+        EXPECT_EQ(value, 7);
     };
     run(main());
 }
