@@ -12,8 +12,8 @@ TaskControl* made(std::uintptr_t control) noexcept {
     return reinterpret_cast<TaskControl*>(control & ~ForkChild::cancel_bit);
 }
 
-/// The block of `running`, or of the nearest ancestor that has one. A scope remembers its owner's, which stays
-/// right: the owner does not run while the scope lives.
+/// The block of `running`, or of the nearest ancestor that has one. A scope remembers its owner's, which
+/// stays right: the owner does not run while the scope lives.
 TaskControl* nearest_control(Running running) noexcept {
     if (!running.is_child()) {
         return running.control();
