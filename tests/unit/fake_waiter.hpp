@@ -1,0 +1,62 @@
+#pragma once
+
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/wait/waiter.hpp>
+
+#include <barrier>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <thread>
+#include <vector>
+
+// What white-box tests need to drive waiters by hand, without tasks and without a runtime.
+
+namespace heddle::test {
+
+/// A waiter that a test moves through its states itself. Of the kind that a thread has, so that waking it is
+/// a futex call on which nobody sleeps.
+class FakeWaiter {
+public:
+    FakeWaiter()
+        : control_(
+              &detail::make_control(detail::TaskKind::thread, nullptr, detail::TaskControl::handle_ref)) {}
+    FakeWaiter(const FakeWaiter&) = delete;
+    FakeWaiter& operator=(const FakeWaiter&) = delete;
+    FakeWaiter(FakeWaiter&&) = delete;
+    FakeWaiter& operator=(FakeWaiter&&) = delete;
+    ~FakeWaiter() { control_->drop_ref(detail::TaskControl::handle_ref); }
+
+    [[nodiscard]] detail::Waiter& waiter() const { return *control_; }
+    [[nodiscard]] detail::WaitToken token() const { return {control_, control_->current_seq()}; }
+    [[nodiscard]] std::uint64_t word() const { return control_->word.load(detail::acquire); }
+    [[nodiscard]] bool asleep() const { return detail::word::phase(word()) == detail::word::suspended; }
+    /// Sleeps on a token that has been published and that others may have claimed already.
+    detail::Parked park(const detail::WaitToken& token) {
+        return control_->park(token.seq, detail::Cancellable::yes);
+    }
+    /// The same while nobody else can have claimed it.
+    detail::Parked park(detail::Cancellable mode = detail::Cancellable::yes) {
+        return control_->park(control_->current_seq(), mode);
+    }
+
+private:
+    detail::TaskControl* control_;
+};
+
+/// Runs `fn(i)` for i = 0 … n-1 on n threads that all start at the same moment; returns when all have ended.
+inline void at_once(std::size_t n, const std::function<void(std::size_t)>& fn) {
+    std::barrier start(static_cast<std::ptrdiff_t>(n));
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < n; ++i) {
+        threads.emplace_back([&, i] {
+            start.arrive_and_wait();
+            fn(i);
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+}
+
+}  // namespace heddle::test
