@@ -17,10 +17,19 @@ namespace heddle {
 namespace detail {
 /// Throws std::runtime_error on a worker thread, where `what` would block other tasks.
 void require_no_worker(const char* what);
-/// join_blocking on the main thread of the process that passes SIGINT on to the task; elsewhere plain.
-void join_or_sigint(TaskControl& main);
+/// While it exists, SIGINT on its way to the process is kept for join(), which passes it on to the task. Does
+/// nothing except on the process's main thread, or if the program has a handler of its own.
+class SigintGuard : Immovable {
+public:
+    explicit SigintGuard(bool wanted) noexcept;
+    ~SigintGuard();
+    void join(TaskControl& main) const;
+
+private:
+    bool active_ = false;
+};
 template <class T>
-T take_result(Task<T> task, bool handle_sigint);
+T take_result(Task<T> task, const SigintGuard& sigint);
 }  // namespace detail
 
 /// How a runtime is set up.
@@ -62,7 +71,7 @@ public:
     template <class T>
     T run(Coro<T> main) {
         detail::require_no_worker("Runtime.run()");
-        return detail::take_result(spawn(std::move(main)), false);
+        return detail::take_result(spawn(std::move(main)), detail::SigintGuard(false));
     }
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
@@ -115,13 +124,8 @@ private:
 
 namespace detail {
 template <class T>
-T take_result(Task<T> task, bool handle_sigint) {
-    TaskControl& waited = TaskAccess::control(task);
-    if (handle_sigint) {
-        join_or_sigint(waited);
-    } else {
-        join_blocking(waited, "run()");
-    }
+T take_result(Task<T> task, const SigintGuard& sigint) {
+    sigint.join(TaskAccess::control(task));
     TaskControl& control = TaskAccess::control(task);
     require_value(control);
     return TaskResult<T>::take(control);
@@ -133,9 +137,9 @@ T take_result(Task<T> task, bool handle_sigint) {
 template <class T>
 T run(Coro<T> main, RuntimeOptions options = {}) {
     detail::require_no_worker("run()");
-    const bool handle_sigint = options.handle_sigint;
+    const detail::SigintGuard sigint(options.handle_sigint);
     Runtime runtime(std::move(options));
-    return detail::take_result(runtime.spawn(std::move(main)), handle_sigint);
+    return detail::take_result(runtime.spawn(std::move(main)), sigint);
 }
 template <detail::Awaitable A>
     requires(!detail::is_coro<std::remove_cvref_t<A>>)

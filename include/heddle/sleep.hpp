@@ -41,7 +41,7 @@ std::int64_t to_ns(std::chrono::duration<Rep, Period> d) noexcept(exact_duration
 template <class Rep, class Period>
 std::int64_t deadline_after(std::chrono::duration<Rep, Period> d) noexcept(exact_duration<Rep>) {
     const std::int64_t ns = to_ns(d);
-    return ns <= 0 ? ns : now_ns() + ns;
+    return now_ns() + ns;
 }
 template <class Duration>
 std::int64_t deadline_at(std::chrono::time_point<std::chrono::steady_clock, Duration> when) noexcept {
@@ -76,7 +76,7 @@ private:
 template <class Rep, class Period>
 [[nodiscard]] detail::SleepAwaiter sleep(std::chrono::duration<Rep, Period> delay) noexcept(
     detail::exact_duration<Rep>) {
-    return detail::SleepAwaiter(detail::deadline_after(delay));
+    return detail::SleepAwaiter(delay.count() <= 0 ? 0 : detail::deadline_after(delay));
 }
 
 /// As sleep(), until a point of steady_clock.

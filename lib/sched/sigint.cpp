@@ -32,38 +32,30 @@ void on_sigint(int signal) {
     ring();
 }
 
-/// Installs the handler where nobody has one; puts the old state back.
-class Handler : Immovable {
-public:
-    Handler() noexcept {
-        struct sigaction now{};
-        if (!on_main_thread() || sigaction(SIGINT, nullptr, &now) != 0 || now.sa_handler != SIG_DFL ||
-            installed.exchange(true, acq_rel)) {  // acq_rel [bell]: one run() at a time has it
-            return;
-        }
-        interrupts.store(0, release);  // release [bell]
-        struct sigaction ours{};
-        ours.sa_handler = &on_sigint;
-        sigemptyset(&ours.sa_mask);
-        active_ = sigaction(SIGINT, &ours, nullptr) == 0;
-    }
-    ~Handler() {
-        if (active_) {
-            std::signal(SIGINT, SIG_DFL);
-            installed.store(false, release);  // release [bell]
-        }
-    }
-    [[nodiscard]] bool active() const noexcept { return active_; }
-
-private:
-    bool active_ = false;
-};
-
 }  // namespace
 
-void join_or_sigint(TaskControl& main) {
-    const Handler handler;
-    if (!handler.active()) {
+SigintGuard::SigintGuard(bool wanted) noexcept {
+    struct sigaction now{};
+    if (!wanted || !on_main_thread() || sigaction(SIGINT, nullptr, &now) != 0 || now.sa_handler != SIG_DFL ||
+        installed.exchange(true, acq_rel)) {  // acq_rel [bell]: one run() at a time has it
+        return;
+    }
+    interrupts.store(0, release);  // release [bell]
+    struct sigaction ours{};
+    ours.sa_handler = &on_sigint;
+    sigemptyset(&ours.sa_mask);
+    active_ = sigaction(SIGINT, &ours, nullptr) == 0;
+}
+
+SigintGuard::~SigintGuard() {
+    if (active_) {
+        std::signal(SIGINT, SIG_DFL);
+        installed.store(false, release);  // release [bell]
+    }
+}
+
+void SigintGuard::join(TaskControl& main) const {
+    if (!active_) {
         join_blocking(main, "run()");
         return;
     }

@@ -248,12 +248,13 @@ void TimerWheel::arm(TimerNode& node) noexcept {
 }
 
 void TimerWheel::disarm(TimerNode& node) noexcept {
-    const auto free_if_over = [](TimerNode& n, std::uint32_t old) {
-        if (!n.is_scope || (old & TimerNode::fire_done) != 0) {
+    const bool is_scope = node.is_scope;  // read before the RMW after which a fire may free the node
+    const auto free_if_over = [is_scope](TimerNode& n, std::uint32_t old) {
+        if (!is_scope || (old & TimerNode::fire_done) != 0) {
             free_timer(n);
         }
     };
-    if (!node.is_scope && (node.state.load(acquire) & TimerNode::fired) != 0) {  // acquire [timer]
+    if (!is_scope && (node.state.load(acquire) & TimerNode::fired) != 0) {  // acquire [timer]
         free_timer(node);  // fired: the wheel has let go of it
         return;
     }

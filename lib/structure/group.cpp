@@ -92,10 +92,10 @@ void GroupState::child_ended(TaskControl& control) noexcept {
             }
         }
         if (first) {
+            abort();  // the siblings first, as asyncio; the parent cannot run before it is scheduled
             if (step == CancelStep::claimed) {
                 schedule(*parent_);
             }
-            abort();
         }
     }
     count_out();  // *this may be gone
