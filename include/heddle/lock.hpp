@@ -30,7 +30,8 @@ public:
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases at the end of its scope.
     detail::ScopedAwaiter<Lock> scoped() noexcept { return {*this, permits_}; }
-    /// Takes the lock if it is free; never waits, never overtakes a waiter.
+    /// Takes the lock if it is free; never waits, never overtakes a waiter. May fail while another acquire is
+    /// just being made, though nobody holds the lock yet.
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }
     /// acquire() for plain threads. Throws std::runtime_error on a worker thread.
     void acquire_blocking() { detail::PermitAwaiter(permits_).wait_blocking("Lock.acquire_blocking()"); }

@@ -27,7 +27,7 @@ public:
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases one permit at the end of its scope.
     detail::ScopedAwaiter<Semaphore> scoped() noexcept { return {*this, permits_}; }
-    /// Takes a permit if one is free; never waits.
+    /// Takes a permit if one is free; never waits. May fail while another acquire is just being made.
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }
     /// acquire() for plain threads. Throws std::runtime_error on a worker thread.
     void acquire_blocking() { detail::PermitAwaiter(permits_).wait_blocking("Semaphore.acquire_blocking()"); }
@@ -84,7 +84,7 @@ public:
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases one permit at the end of its scope.
     detail::ScopedAwaiter<BoundedSemaphore> scoped() noexcept { return {*this, permits_}; }
-    /// Takes a permit if one is free; never waits.
+    /// Takes a permit if one is free; never waits. May fail while another acquire is just being made.
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }
     /// acquire() for plain threads. Throws std::runtime_error on a worker thread.
     void acquire_blocking() {

@@ -68,14 +68,15 @@ struct PermitSpec {
 
     [[nodiscard]] State initial() const { return permits; }
     bool apply(State& free, const Call& call, bool contended) const {
-        static_cast<void>(contended);  // a permit that waits for its task counts as taken by it
         if (call.what == release) {
             const bool refuse = lock && free == 1;
             free += refuse ? 0 : 1;
             return refuse == (call.result == refused);
         }
         if (call.result == refused) {
-            return free == 0;
+            // An acquire that has registered but not yet queued has a claim on the next permit, which another
+            // acquire may still draw before it: until one of them returns, a try sees neither.
+            return free == 0 || contended;
         }
         return free-- > 0;
     }
