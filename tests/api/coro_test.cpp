@@ -22,7 +22,8 @@ class CoroApi : public OverWorkers {};
 HEDDLE_OVER_WORKERS(CoroApi);
 
 static_assert(!std::is_copy_constructible_v<Coro<int>> && !std::is_copy_assignable_v<Coro<int>>);
-static_assert(std::is_nothrow_move_constructible_v<Coro<int>> && std::is_nothrow_move_assignable_v<Coro<int>>);
+static_assert(std::is_nothrow_move_constructible_v<Coro<int>> &&
+              std::is_nothrow_move_assignable_v<Coro<int>>);
 static_assert(std::is_same_v<Coro<>, Coro<void>>);
 static_assert(std::is_same_v<Coro<int&>::value_type, int&>);
 
@@ -195,7 +196,8 @@ TEST_P(CoroApi, AwaitedTwiceThrows) {
     });
 }
 
-// ---- depth ---------------------------------------------------------------------------------------------------------
+// ---- depth
+// ---------------------------------------------------------------------------------------------------------
 
 TEST_P(CoroApi, AMillionAwaitsThatCompleteAtOnce) {
     StackGauge stack;

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -20,7 +21,8 @@
 #include <variant>
 #include <vector>
 
-// gather() where it is not asyncio's: coroutines as children that share their parent's frame, and C++ results.
+// gather() where it is not asyncio's: coroutines as children that share their parent's frame, and C++
+// results.
 
 namespace heddle::test {
 namespace {
@@ -54,8 +56,9 @@ TEST_P(GatherApi, ResultsOfAllKinds) {
     };
     run([&]() -> Coro<void> {
         auto results = co_await gather(give(42), nothing(), owner(), reference(), text());
-        static_assert(std::is_same_v<decltype(results),
-                                     std::tuple<int, std::monostate, std::unique_ptr<int>, int&, std::string>>);
+        static_assert(
+            std::is_same_v<decltype(results),
+                           std::tuple<int, std::monostate, std::unique_ptr<int>, int&, std::string>>);
         EXPECT_EQ(std::get<0>(results), 42);
         EXPECT_EQ(*std::get<2>(results), 7);
         EXPECT_EQ(&std::get<3>(results), &number);
@@ -81,7 +84,8 @@ TEST_P(GatherApi, AnyAwaitable) {
         Event event;
         event.set();
         const Task<int> task = create_task(give_later(3));
-        const auto results = co_await gather(lock.acquire(), event.wait(), sleep(1ms), yield(), task, give(4));
+        const auto results =
+            co_await gather(lock.acquire(), event.wait(), sleep(1ms), yield(), task, give(4));
         EXPECT_TRUE(std::get<1>(results));
         EXPECT_EQ(std::get<4>(results), 3);
         EXPECT_EQ(std::get<5>(results), 4);
@@ -107,7 +111,8 @@ TEST_P(GatherApi, FirstErrorCancelsTheCoroutinesAndAwaitsThem) {
             co_await until_waiters(never, 2);
             throw Boom("first");
         };
-        const std::string end = co_await ending(gather(slow_to_stop(), fails_when_they_wait(), slow_to_stop()));
+        const std::string end =
+            co_await ending(gather(slow_to_stop(), fails_when_they_wait(), slow_to_stop()));
         EXPECT_EQ(end, "first");
         EXPECT_EQ(ended, 2);
         EXPECT_EQ(waiters(never), 0U);

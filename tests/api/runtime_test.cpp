@@ -8,18 +8,15 @@
 #include <heddle/sleep.hpp>
 
 #include <gtest/gtest.h>
-
 #include <pthread.h>
 
 #include <array>
 #include <atomic>
-#include <memory>
-#include <set>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace heddle::test {
@@ -278,8 +275,8 @@ TEST_P(RuntimeApi, OnePrimitiveForTasksOfTwoRuntimes) {
                 EXPECT_EQ(&Runtime::current(), &mine);
             }
         };
-        const std::vector<Task<void>> tasks{a.spawn(increments(a)), b.spawn(increments(b)), a.spawn(increments(a)),
-                                            b.spawn(increments(b))};
+        const std::vector<Task<void>> tasks{a.spawn(increments(a)), b.spawn(increments(b)),
+                                            a.spawn(increments(a)), b.spawn(increments(b))};
         for (const Task<void>& task : tasks) {
             task.wait_blocking();
         }

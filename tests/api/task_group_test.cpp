@@ -11,15 +11,17 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
-// task_group() as a C++ function: results of the body, closures, numbers, threads. What a group does with errors and
-// cancellation is in tests/semantics.
+// task_group() as a C++ function: results of the body, closures, numbers, threads. What a group does with
+// errors and cancellation is in tests/semantics.
 
 namespace heddle::test {
 namespace {
@@ -37,7 +39,9 @@ TEST_P(TaskGroupApi, GivesTheResultOfItsBody) {
     run([&]() -> Coro<void> {
         auto of_void = [](TaskGroup&) -> Coro<void> { co_return; };
         auto of_value = [](TaskGroup&) -> Coro<int> { co_return 4; };
-        auto of_move_only = [](TaskGroup&) -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(5); };
+        auto of_move_only = [](TaskGroup&) -> Coro<std::unique_ptr<int>> {
+            co_return std::make_unique<int>(5);
+        };
         auto of_reference = [&](TaskGroup&) -> Coro<int&> { co_return number; };
         co_await task_group(of_void);
         const int value = co_await task_group(of_value);

@@ -9,11 +9,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 // Learning of a task's end without awaiting it: callbacks, blocking threads, and the exception handler.
@@ -180,7 +182,8 @@ TEST_P(TaskObserve, BlockingOnPlainThreads) {
     for (int i = 0; i < 4; ++i) {
         threads.push_back(std::make_unique<BlockingThread>([&] { sum += task.result_blocking(); }));
     }
-    until_blocking([&] { return std::ranges::all_of(threads, [](const auto& thread) { return thread->parked(); }); });
+    until_blocking(
+        [&] { return std::ranges::all_of(threads, [](const auto& thread) { return thread->parked(); }); });
     EXPECT_FALSE(task.done());
     go.set();
     task.wait_blocking();

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <string>
 #include <thread>
@@ -20,8 +21,6 @@
 
 namespace heddle::test {
 namespace {
-
-using namespace std::chrono_literals;
 
 constexpr int many = 100'000;
 
@@ -202,7 +201,8 @@ TEST_P(TaskScale, CancellationFromForeignThreadsAtRandomPoints) {
                     for (unsigned p = 0; p < pauses; ++p) {
                         detail::spin_pause();
                     }
-                    accepted[static_cast<std::size_t>(i)] = static_cast<char>(tasks[static_cast<std::size_t>(i)].cancel());
+                    accepted[static_cast<std::size_t>(i)] =
+                        static_cast<char>(tasks[static_cast<std::size_t>(i)].cancel());
                 }
             });
             for (const Task<int>& task : tasks) {

@@ -10,15 +10,16 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-// Handles and results. Callbacks, reports and blocking are in task_observe_test.cpp, sizes in task_scale_test.cpp.
+// Handles and results. Callbacks, reports and blocking are in task_observe_test.cpp, sizes in
+// task_scale_test.cpp.
 
 namespace heddle::test {
 namespace {

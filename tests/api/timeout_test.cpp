@@ -12,7 +12,10 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,7 +37,9 @@ TEST_P(TimeoutApi, GivesTheResultOfItsBody) {
     run([&]() -> Coro<void> {
         auto of_void = [](Timeout&) -> Coro<void> { co_return; };
         auto of_value = [](Timeout&) -> Coro<int> { co_return 4; };
-        auto of_move_only = [](Timeout&) -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(5); };
+        auto of_move_only = [](Timeout&) -> Coro<std::unique_ptr<int>> {
+            co_return std::make_unique<int>(5);
+        };
         auto of_reference = [&](Timeout&) -> Coro<int&> { co_return number; };
         co_await timeout(1h, of_void);
         const int value = co_await timeout(1h, of_value);
@@ -155,7 +160,8 @@ TEST_P(TimeoutApi, ScopesAndGatherTogether) {
     });
 }
 
-// ---- wait_for -------------------------------------------------------------------------------------------------------
+// ---- wait_for
+// -------------------------------------------------------------------------------------------------------
 
 TEST_P(TimeoutApi, WaitForGivesTheResult) {
     int number = 3;

@@ -9,13 +9,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
 
-// One worker runs tasks in asyncio's order: they start in the order of their creation and go on in the order of
-// their wake-up. The expected traces are what CPython 3.13 prints for the same programs: a step writes its letter and
-// number, `.` is the end of a task, `!` a wake-up, `x` a CancelledError, m is the main task.
+// One worker runs tasks in asyncio's order: they start in the order of their creation and go on in the order
+// of their wake-up. The expected traces are what CPython 3.13 prints for the same programs: a step writes its
+// letter and number, `.` is the end of a task, `!` a wake-up, `x` a CancelledError, m is the main task.
 
 namespace heddle::test {
 namespace {
@@ -87,7 +88,8 @@ TEST_F(Order, TasksThatCreateTasks) {
     };
     run(Family::member(*this, "p", 2));
     EXPECT_EQ(trace,
-              "p p' p0 p0' p1 p1' p\" p00 p00' p01 p01' p0\" p10 p10' p11 p11' p1\" p00\" p00. p01\" p01. p10\" p10. "
+              "p p' p0 p0' p1 p1' p\" p00 p00' p01 p01' p0\" p10 p10' p11 p11' p1\" p00\" p00. p01\" p01. "
+              "p10\" p10. "
               "p11\" p11. p0. p1. p.");
 }
 
@@ -317,8 +319,9 @@ TEST_F(Order, TimersInTheOrderOfTheirDeadlines) {
     };
     auto main = [&]() -> Coro<void> {
         const std::vector<Task<void>> tasks{
-            create_task(sleeper("a", 60ms)),      create_task(with_timeout("b", 20ms)), create_task(sleeper("c", 40ms)),
-            create_task(with_timeout("d", 80ms)), create_task(sleeper("e", 30ms)),
+            create_task(sleeper("a", 60ms)), create_task(with_timeout("b", 20ms)),
+            create_task(sleeper("c", 40ms)), create_task(with_timeout("d", 80ms)),
+            create_task(sleeper("e", 30ms)),
         };
         for (const Task<void>& task : tasks) {
             co_await task;

@@ -3,7 +3,6 @@
 #include "support/parked.hpp"
 #include <heddle/event.hpp>
 #include <heddle/runtime.hpp>
-#include <heddle/sleep.hpp>
 
 #include <gtest/gtest.h>
 
@@ -11,13 +10,11 @@
 #include <string>
 #include <thread>
 
-// SIGINT while run() waits on the main thread, which is the thread that gtest calls us on. asyncio's KeyboardInterrupt is
-// here a CancelledError that says "SIGINT".
+// SIGINT while run() waits on the main thread, which is the thread that gtest calls us on. asyncio's
+// KeyboardInterrupt is here a CancelledError that says "SIGINT".
 
 namespace heddle::test {
 namespace {
-
-using namespace std::chrono_literals;
 
 class RunSigint : public OverWorkers {
 protected:
@@ -25,7 +22,7 @@ protected:
 
     static void interrupt() { EXPECT_EQ(std::raise(SIGINT), 0); }
     static bool default_handler_is_back() {
-        struct sigaction now {};
+        struct sigaction now{};
         return sigaction(SIGINT, nullptr, &now) == 0 && now.sa_handler == SIG_DFL;
     }
 };

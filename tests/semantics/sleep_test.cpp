@@ -172,8 +172,8 @@ TEST_P(Sleep, SLP_06_cancel_coincides_with_the_timer) {
             co_await ending(task);
             canceller.join();
             EXPECT_LE(resumed, 1);
-            // The request is seen exactly once: at one of the two suspensions, or by a task that had not started
-            // or had no suspension left.
+            // The request is seen exactly once: at one of the two suspensions, or by a task that had not
+            // started or had no suspension left.
             const int seen = (first == "CancelledError" ? 1 : 0) + (next == "CancelledError" ? 1 : 0) +
                              (task.cancelled() ? 1 : 0);
             EXPECT_EQ(seen, accepted ? 1 : 0) << first << ", " << next;

@@ -185,7 +185,8 @@ TEST_P(TaskGroupErrors, TG_15_a_growing_tree_stops_when_one_child_fails) {
         std::atomic<int>& n;
     };
     struct Hydra {
-        static Coro<void> head(TaskGroup& tg, std::atomic<int>& heads, std::atomic<int>& alive, Event& never) {
+        static Coro<void> head(TaskGroup& tg, std::atomic<int>& heads, std::atomic<int>& alive,
+                               Event& never) {
             const Alive one(alive);
             ++heads;
             co_await yield();
@@ -318,9 +319,7 @@ TEST_P(TaskGroupErrors, TG_20_any_thrown_type_is_collected) {
         };
         const std::string of_child = co_await ending(task_group(child_fails));
         EXPECT_EQ(of_child, "group[something else]");
-        auto body_fails = [&](TaskGroup&) -> Coro<void> {
-            co_await throw_int();
-        };
+        auto body_fails = [&](TaskGroup&) -> Coro<void> { co_await throw_int(); };
         const std::string of_body = co_await ending(task_group(body_fails));
         EXPECT_EQ(of_body, "group[something else]");
     };

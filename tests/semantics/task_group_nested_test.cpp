@@ -6,7 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <string>
 
 // Task groups inside of task groups.
@@ -119,7 +118,9 @@ TEST_P(TaskGroupNested, TG_39_inner_and_outer_child_fail_together) {
                 co_await never.wait();
             };
             auto outer = [&](TaskGroup& outer_group) -> Coro<void> {
-                auto bound = [&](TaskGroup& inner_group) -> Coro<void> { return inner(inner_group, outer_group); };
+                auto bound = [&](TaskGroup& inner_group) -> Coro<void> {
+                    return inner(inner_group, outer_group);
+                };
                 of_inner = co_await ending(task_group(bound));
                 after_inner = current_task().cancelling();
                 if (of_inner == "CancelledError") {

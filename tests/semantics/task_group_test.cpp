@@ -4,15 +4,15 @@
 #include "support/probe.hpp"
 #include <heddle/context.hpp>
 #include <heddle/event.hpp>
-#include <heddle/sleep.hpp>
 #include <heddle/task_group.hpp>
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 // TaskGroup when nothing fails, and when it is used wrongly. Errors and cancellation have files of their own.
@@ -272,7 +272,8 @@ TEST_P(TaskGroupUse, TG_10_a_child_has_the_context_of_its_creator) {
     run(main());
 }
 
-// ---- wrong use. In C++ a scope is one call, so some mistakes of Python cannot be written down ----------------------
+// ---- wrong use. In C++ a scope is one call, so some mistakes of Python cannot be written down
+// ----------------------
 
 TEST_P(TaskGroupUse, TG_41_a_scope_runs_once) {
     auto main = []() -> Coro<void> {
@@ -333,8 +334,8 @@ TEST(TaskGroupUseInOrder, TG_43_no_children_after_the_last_one_ended) {
         bool left = false;
         auto latecomer = [&]() -> Coro<void> {
             co_await until_parked(child);
-            go.set();            // the child is queued behind us
-            co_await yield();    // it ends, the parent is queued behind us
+            go.set();          // the child is queued behind us
+            co_await yield();  // it ends, the parent is queued behind us
             EXPECT_TRUE(child.done() && !left);
             end = ending_of([&] { return group->create_task(refused_child(Probe(counts))); });
         };

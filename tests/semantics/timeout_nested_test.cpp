@@ -8,7 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 // Timeout scopes inside of each other, moved deadlines, wrong use.
@@ -285,7 +287,9 @@ TEST_P(TimeoutNested, TMO_30_a_scope_made_outside_a_task_is_entered_by_the_task_
         co_return 4;
     };
     EXPECT_EQ(run(timeout(1h, body)), 4);  // made on this plain thread
-    { const Coro<int> never_entered = timeout(1h, body); }
+    {
+        const Coro<int> never_entered = timeout(1h, body);
+    }
 }
 
 }  // namespace

@@ -19,8 +19,8 @@ class Boom : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-/// "value" for null, "CancelledError" (": " and its text, if any), "TimeoutError", "group[...]" with what is in
-/// it, else what().
+/// "value" for null, "CancelledError" (": " and its text, if any), "TimeoutError", "group[...]" with what is
+/// in it, else what().
 inline std::string describe(const std::exception_ptr& error) {
     if (error == nullptr) {
         return "value";

@@ -8,8 +8,8 @@
 
 namespace heddle::test {
 
-/// Bytes of the calling thread's stack in use, at the caller or a little below. Never inlined: it reads thread-local
-/// state, and a coroutine that calls it may be on another thread at its next line.
+/// Bytes of the calling thread's stack in use, at the caller or a little below. Never inlined: it reads
+/// thread-local state, and a coroutine that calls it may be on another thread at its next line.
 [[gnu::noinline]] inline std::size_t stack_in_use() {
     static thread_local std::uintptr_t top = 0;
     if (top == 0) {
