@@ -233,7 +233,7 @@ void thread(State<Q>& state, Random& random) {
     }
 }
 
-/// After a graceful shutdown: takes what is left.
+/// After the shutdown: takes what is left.
 template <class Q>
 void drain(State<Q>& state) {
     LastSeen fresh{};
@@ -257,27 +257,10 @@ void round(Run& run, Random& random) {
         Runtime runtime(run.runtime());
         Threads threads;
         threads.start(run, run.options().threads, [&](Random& own) { thread(state, own); });
-        const auto finish = [&] {
-            state.queue.shutdown(immediate);
-            state.queue.shutdown(false);
-        };
-        // Getters, joiners and drain() may be there at the same time.
-        Task<void> all =
-            runtime.spawn(parties(run, 2 + random.below(12), [&](unsigned) { return party(state); }, finish));
-        while (run.round_goes_on()) {
-            std::this_thread::yield();
-        }
-        if (!immediate) {
-            // Not before it is shut down: an open queue is never known to be empty for good.
-            all.wait_blocking();
-        } else {
-            drain(state);
-            all.wait_blocking();
-        }
+        const auto finish = [&] { state.queue.shutdown(immediate); };
+        runtime.run(parties(run, 2 + random.below(12), [&](unsigned) { return party(state); }, finish));
         threads.join();
-        if (!immediate) {
-            drain(state);
-        }
+        drain(state);
         state.queue.join_blocking();
     }
     state.ends.check(run, "operations");
