@@ -16,7 +16,7 @@
 // Waits that give up leave nothing behind, though nobody ever releases, sets or puts: the memory of the
 // process after many of them is what it was after the first ones.
 //
-// HEDDLE_MEMORY_WAITS: how many, per primitive (10 million were measured by hand).
+// HEDDLE_MEMORY_WAITS: how many, per primitive.
 
 namespace heddle::test {
 namespace {
