@@ -6,6 +6,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <type_traits>
 
 // Producers and consumers of items that cannot be copied, over queues of all kinds and sizes. At the end of a
@@ -257,10 +258,19 @@ void round(Run& run, Random& random) {
         Runtime runtime(run.runtime());
         Threads threads;
         threads.start(run, run.options().threads, [&](Random& own) { thread(state, own); });
-        const auto finish = [&] { state.queue.shutdown(immediate); };
-        runtime.run(parties(run, 2 + random.below(12), [&](unsigned) { return party(state); }, finish));
+        std::atomic<bool> closed{false};
+        const auto finish = [&] {
+            state.queue.shutdown(immediate);
+            closed = true;
+        };
+        const Task<void> all =
+            runtime.spawn(parties(run, 2 + random.below(12), [&](unsigned) { return party(state); }, finish));
+        while (!closed) {
+            std::this_thread::yield();
+        }
+        drain(state);  // some of the parties wait in join()
+        all.wait_blocking();
         threads.join();
-        drain(state);
         state.queue.join_blocking();
     }
     state.ends.check(run, "operations");

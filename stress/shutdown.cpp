@@ -73,13 +73,12 @@ Coro<void> gather_more(State& state, Random random, unsigned depth) {
 }
 /// Goes on for a while after it was told to stop, and wants others to clean up.
 Coro<void> stubborn(State& state) {
-    for (int times = 0; times < 3; ++times) {
-        try {
-            co_await state.gate.wait();
-        } catch (const CancelledError&) {
-            state.run.count("stubborn").add();
-        }
+    try {
+        co_await state.gate.wait();
+    } catch (const CancelledError&) {
+        state.run.count("stubborn").add();
     }
+    co_await sleep(std::chrono::microseconds(100));
     const Task<void> helper = create_task(hold_the_lock(state));
     state.keep(helper);
 }
