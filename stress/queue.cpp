@@ -8,6 +8,7 @@
 #include <optional>
 #include <thread>
 #include <type_traits>
+#include <vector>
 
 // Producers and consumers of items that cannot be copied, over queues of all kinds and sizes. At the end of a
 // round the queue is shut down, now and then at once; join() must end then.
@@ -119,6 +120,44 @@ Coro<void> get(Hands<Q>& hands) {
     hands.state.got(std::move(item), hands.last);
 }
 
+/// A batch: what put_many() leaves in the vector has not been put.
+template <class Q>
+struct Batch {
+    Batch(Hands<Q>& h, unsigned n) : hands(h) {
+        for (unsigned i = 0; i < n; ++i) {
+            items.push_back(h.state.make(h.producer, ++h.place));
+            ids.push_back(items.back()->id);
+        }
+    }
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+    Batch(Batch&&) = delete;
+    Batch& operator=(Batch&&) = delete;
+    ~Batch() {
+        Books& books = hands.state.books;
+        const std::size_t in = ids.size() - items.size();
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            (i < in ? books.moved : books.lost).give(ids[i]);
+        }
+    }
+    Hands<Q>& hands;
+    std::vector<Parcel> items;
+    std::vector<std::uint64_t> ids;
+};
+template <class Q>
+Coro<void> put_many(Hands<Q>& hands, unsigned n) {
+    Batch<Q> batch(hands, n);
+    co_await hands.state.queue.put_many(batch.items);
+}
+template <class Q>
+Coro<void> get_many(Hands<Q>& hands, unsigned n) {
+    std::vector<Parcel> items = co_await hands.state.queue.get_many(n);
+    hands.state.run.check(!items.empty() && items.size() <= n, "get_many() got too few or too many");
+    for (Parcel& item : items) {
+        hands.state.got(std::move(item), hands.last);
+    }
+}
+
 /// Without waiting. For tasks and threads.
 template <class Q>
 void put_at_once(Hands<Q>& hands, bool try_it) {
@@ -189,6 +228,10 @@ Coro<void> party(State<Q>& state) {
             case 2:
                 operation = producer ? get(hands) : put(hands);
                 break;
+            case 3:
+                operation =
+                    producer ? put_many(hands, 1 + random.below(9)) : get_many(hands, 1 + random.below(9));
+                break;
             default:
                 operation = producer ? put(hands) : get(hands);
         }
@@ -203,7 +246,7 @@ void thread(State<Q>& state, Random& random) {
     Counter& blocked = state.run.count("blocking");
     try {
         while (state.run.round_goes_on()) {
-            switch (random.below(6)) {
+            switch (random.below(8)) {
                 case 0:
                     put_at_once(hands, random.one_in(2));
                     break;
@@ -211,6 +254,16 @@ void thread(State<Q>& state, Random& random) {
                     get_at_once(hands, random.one_in(2));
                     break;
                 case 2: {
+                    Batch<Q> batch(hands, random.below(5));
+                    state.queue.put_many_blocking(batch.items);
+                    break;
+                }
+                case 3:
+                    for (Parcel& item : state.queue.get_many_blocking(1 + random.below(5))) {
+                        state.got(std::move(item), hands.last);
+                    }
+                    break;
+                case 4: {
                     Parcel item = state.queue.get_blocking();
                     state.got(std::move(item), hands.last);
                     break;

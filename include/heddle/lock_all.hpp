@@ -17,12 +17,13 @@ public:
     /// `locks` is sorted here. Throws std::invalid_argument if one is named twice.
     explicit LockAllWait(std::span<Lock*> locks);
 
-    /// True: all are held.
-    [[nodiscard]] bool take_rest() noexcept;
+    /// True: all are held. Never waits.
+    [[nodiscard]] bool try_take_rest() noexcept;
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     void finish();
 
 private:
+    [[nodiscard]] bool take_rest() noexcept;
     [[nodiscard]] bool sleep();
     static std::coroutine_handle<> woken(WakeHook& hook) noexcept;
 
@@ -84,7 +85,7 @@ public:
     LockAllAwaiter& operator=(LockAllAwaiter&&) = delete;
     ~LockAllAwaiter() = default;
 
-    bool await_ready() noexcept { return wait_.take_rest(); }
+    bool await_ready() noexcept { return wait_.try_take_rest(); }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
         return wait_.suspend(frame);
     }

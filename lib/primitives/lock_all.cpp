@@ -14,6 +14,13 @@ LockAllWait::LockAllWait(std::span<Lock*> locks) : WakeHook{&LockAllWait::woken}
     }
 }
 
+bool LockAllWait::try_take_rest() noexcept {
+    while (held_ < locks_.size() && locks_[held_]->permits_.try_take()) {
+        ++held_;
+    }
+    return held_ == locks_.size();
+}
+
 /// Stops at the first lock that is not free: this task is then counted among its waiters.
 bool LockAllWait::take_rest() noexcept {
     while (held_ < locks_.size() && locks_[held_]->permits_.take()) {
@@ -24,8 +31,8 @@ bool LockAllWait::take_rest() noexcept {
 
 std::coroutine_handle<> LockAllWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
-    suspension_.begin(*this);
-    return sleep() ? std::noop_coroutine() : frame_;
+    suspension_.begin(*this);  // throws outside of a task, before it is counted as a waiter
+    return take_rest() || !sleep() ? frame_ : std::noop_coroutine();
 }
 
 /// Counted as a waiter of locks_[held_]. True: asleep, *this may be gone.

@@ -19,48 +19,50 @@ std::ptrdiff_t QueueCore::size() const noexcept {
     return std::max<std::ptrdiff_t>(n, 0);
 }
 
-void QueueCore::begin_put() {
+void QueueCore::begin_put(std::size_t n) {
     std::int64_t w = items.word.load(relaxed);  // relaxed: the CAS validates it
     do {
         if ((w & closed_bit) != 0) {
             throw QueueShutDown();
         }
     } while (!items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
-    open.count_up();  // before the item can be got and counted down again
+    open.count_up(n);  // before an item can be got and counted down again
 }
 
-void QueueCore::publish() { leave_put(item - inflight_one); }
-
-void QueueCore::undo_put() {
-    static_cast<void>(open.count_down());
-    leave_put(-inflight_one);
-    give_slot_back();
-}
-
-void QueueCore::leave_put(std::int64_t change) {
+void QueueCore::end_put(std::size_t n, std::size_t done) {
+    for (; n > done; --n) {
+        static_cast<void>(open.count_down());
+    }
+    const auto given = static_cast<std::int64_t>(done);
     // acq_rel [items]; the Queue may be gone, this block is held by the pin
-    const std::int64_t old = items.word.fetch_add(change, acq_rel);
-    if (change > 0 && old < 0) {
-        Permits::wake(WaitQueue::of(items.queue), 1);
+    const std::int64_t old = items.word.fetch_add(given * item - inflight_one, acq_rel);
+    if (given > 0 && old < 0) {
+        Permits::wake(WaitQueue::of(items.queue), std::min(given, -(old >> 16U)));
     }
     if ((old & closed_bit) != 0 && (old & inflight_mask) == inflight_one) {
         seal();
     }
 }
 
-void QueueCore::give_item_back() { static_cast<void>(items.give(item, no_bound, item)); }
+void QueueCore::give_items_back(std::size_t n) {
+    static_cast<void>(items.give(static_cast<std::int64_t>(n) * item, no_bound, item));
+}
 
-void QueueCore::give_slot_back() {
-    if (bounded()) {
-        static_cast<void>(slots.give(1, no_bound));
+void QueueCore::give_slots_back(std::size_t n) {
+    if (bounded() && n > 0) {
+        static_cast<void>(slots.give(static_cast<std::int64_t>(n), no_bound));
+    }
+}
+
+void QueueCore::throw_if_ended() const {
+    const std::int64_t w = items.count();
+    if ((w & closed_bit) != 0 && (w & inflight_mask) == 0) {  // else a put is still on its way
+        throw QueueShutDown();
     }
 }
 
 void QueueCore::throw_no_item() const {
-    const std::int64_t w = items.count();
-    if ((w & closed_bit) != 0 && (w & inflight_mask) == 0) {
-        throw QueueShutDown();
-    }
+    throw_if_ended();
     throw QueueEmpty();
 }
 

@@ -1,13 +1,18 @@
 #pragma once
 
 #include <heddle/detail/queue/core.hpp>
+#include <heddle/detail/queue/put_batch.hpp>
 #include <heddle/detail/wait/inspect.hpp>
 #include <heddle/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
+#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace heddle::detail {
 
@@ -24,17 +29,43 @@ public:
     /// With a slot taken.
     void put(T&& value) {
         const EpochPin pin;
-        begin_put();
+        begin_put(1);
         try {
             container_.push(std::move(value));
         } catch (...) {
-            undo_put();
+            end_put(1, 0);
+            give_slots_back(1);
             throw;
         }
-        publish();
+        end_put(1, 1);
         if constexpr (requires { container_.rethrow_error(); }) {
             container_.rethrow_error();  // the value is in: only its place may be wrong
         }
+    }
+    /// With `n` slots taken: moves in the `n` values at `from`, published together. How many are in; fewer
+    /// than n: `error` says why.
+    std::size_t put(T* from, std::size_t n, std::exception_ptr& error) noexcept {
+        const EpochPin pin;
+        std::size_t done = 0;
+        try {
+            begin_put(n);
+        } catch (...) {
+            error = std::current_exception();
+            return 0;
+        }
+        try {
+            while (done < n) {
+                container_.push(std::move(from[done]));
+                ++done;
+                if constexpr (requires { container_.rethrow_error(); }) {
+                    container_.rethrow_error();
+                }
+            }
+        } catch (...) {
+            error = std::current_exception();
+        }
+        end_put(n, done);
+        return done;
     }
     /// With an item's permit taken.
     T get() {
@@ -45,16 +76,51 @@ public:
             try {
                 found = container_.pop([&](T& stored) { value.emplace(std::move(stored)); });
             } catch (...) {
-                give_slot_back();  // that item is lost to its own exception, and nothing else
+                give_slots_back(1);  // that item is lost to its own exception, and nothing else
                 throw;
             }
         }
         if (!found) {
-            give_item_back();
+            give_items_back(1);
             throw QueueShutDown();
         }
-        give_slot_back();
+        give_slots_back(1);
         return std::move(*value);
+    }
+    /// With an item's permit taken: up to `most` items that can be had without waiting.
+    std::vector<T> get(std::size_t most) {
+        const EpochPin pin;
+        std::size_t permits = 1;
+        std::vector<T> got;
+        if constexpr (!std::is_nothrow_move_constructible_v<T>) {
+            most = 1;  // an item that cannot be moved must not take others with it
+        }
+        const std::size_t more = std::min(most - 1, static_cast<std::size_t>(size()));
+        if (more > 0) {
+            permits += static_cast<std::size_t>(
+                items.try_take_up_to(static_cast<std::int64_t>(more), QueueCore::item));
+        }
+        try {
+            got.reserve(permits);
+        } catch (...) {
+            give_items_back(permits);
+            throw;
+        }
+        if constexpr (std::is_nothrow_move_constructible_v<T>) {
+            while (got.size() < permits && (items.count() & immediate_bit) == 0 &&
+                   container_.pop([&](T& stored) { got.push_back(std::move(stored)); })) {
+            }
+            if (got.size() < permits) {
+                give_items_back(permits - got.size());
+            }
+            if (got.empty()) {
+                throw QueueShutDown();
+            }
+            give_slots_back(got.size());
+        } else {
+            got.push_back(get());
+        }
+        return got;
     }
     /// Destroys what is left: user destructors run here and not when the block is reclaimed.
     void clear() {
@@ -112,6 +178,43 @@ public:
         Block& block_;
     };
 
+    class [[nodiscard("does nothing until it is co_awaited")]] GetManyAwaiter : public PermitAwaiter {
+    public:
+        GetManyAwaiter(Block& block, std::size_t most)
+            : PermitAwaiter(block.items, QueueCore::item), block_(block), most_(most) {}
+        std::vector<T> await_resume() {
+            PermitAwaiter::await_resume();
+            return block_.get(most_);
+        }
+
+    private:
+        Block& block_;
+        std::size_t most_;
+    };
+    class [[nodiscard("does nothing until it is co_awaited")]] PutManyAwaiter : Immovable {
+    public:
+        PutManyAwaiter(Block& block, std::vector<T>& values) : batch_(block, values) {}
+        bool await_ready() noexcept { return batch_.put_what_fits(); }
+        HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+            return batch_.suspend(frame);
+        }
+        void await_resume() { batch_.finish(); }
+
+    private:
+        PutBatch<Block, T> batch_;
+    };
+    /// What put_many() returns: may be passed on before it is awaited.
+    template <class Values>
+    class [[nodiscard("does nothing until it is co_awaited")]] PutMany {
+    public:
+        PutMany(Block& block, Values&& values) : block_(block), values_(std::forward<Values>(values)) {}
+        PutManyAwaiter operator co_await() { return PutManyAwaiter(block_, values_); }
+
+    private:
+        Block& block_;
+        Values values_;
+    };
+
     /// maxsize <= 0: unbounded.
     template <class... Args>
     explicit BasicQueue(std::ptrdiff_t maxsize = 0, Args&&... args)
@@ -165,13 +268,7 @@ public:
     /// Empty if it would have to wait. Throws QueueShutDown.
     [[nodiscard]] std::optional<T> try_get() {
         if (!block_.items.try_take(QueueCore::item)) {
-            if (block_.closed()) {
-                try {
-                    block_.throw_no_item();
-                } catch (const QueueEmpty&) {  // a put is still on its way
-                    return std::nullopt;
-                }
-            }
+            block_.throw_if_ended();
             return std::nullopt;
         }
         return block_.get();
@@ -187,6 +284,35 @@ public:
     T get_blocking() {
         PermitAwaiter(block_.items, QueueCore::item).wait_blocking("Queue.get_blocking()");
         return block_.get();
+    }
+
+    /// Puts all `values` in their order, each batch that finds room with one reservation, and leaves `values`
+    /// empty. While the queue is full it waits; other producers may put between two batches. If cancelled,
+    /// or QueueShutDown is thrown: those already put stay in the queue, the others stay in `values`.
+    PutMany<std::vector<T>&> put_many(std::vector<T>& values) { return {block_, values}; }
+    /// The same; if it fails, those not yet put are destroyed.
+    PutMany<std::vector<T>> put_many(std::vector<T>&& values) { return {block_, std::move(values)}; }
+    /// Waits for an item and takes up to `max` that are there, with one reservation: never an empty vector.
+    /// One at a time if moving a T may throw. If cancelled: no item is taken. Throws QueueShutDown as get()
+    /// does, std::invalid_argument if `max` is 0.
+    GetManyAwaiter get_many(std::size_t max) { return GetManyAwaiter(block_, at_least_one(max)); }
+    /// get_many() that returns an empty vector instead of waiting. Throws QueueShutDown.
+    [[nodiscard]] std::vector<T> try_get_many(std::size_t max) {
+        const std::size_t most = at_least_one(max);
+        if (!block_.items.try_take(QueueCore::item)) {
+            block_.throw_if_ended();
+            return {};
+        }
+        return block_.get(most);
+    }
+    /// put_many() for plain threads. Throws std::runtime_error on a worker thread.
+    void put_many_blocking(std::vector<T>& values) { PutBatch<Block, T>(block_, values).put_blocking(); }
+    void put_many_blocking(std::vector<T>&& values) { put_many_blocking(values); }
+    /// get_many() for plain threads. Throws std::runtime_error on a worker thread.
+    std::vector<T> get_many_blocking(std::size_t max) {
+        const std::size_t most = at_least_one(max);
+        PermitAwaiter(block_.items, QueueCore::item).wait_blocking("Queue.get_many_blocking()");
+        return block_.get(most);
     }
 
     /// Items in the queue that nobody has reserved: a snapshot.
@@ -226,6 +352,12 @@ private:
         return waiting(block_.items.count() >> 16U);
     }
     [[nodiscard]] std::size_t waiting_putters() const noexcept { return waiting(block_.slots.count()); }
+    static std::size_t at_least_one(std::size_t max) {
+        if (max == 0) {
+            throw std::invalid_argument("get_many(): max must be at least 1");
+        }
+        return max;
+    }
     static std::size_t waiting(std::int64_t n) noexcept { return n < 0 ? static_cast<std::size_t>(-n) : 0; }
 };
 

@@ -51,18 +51,19 @@ public:
                (closed() ? size() >= limit : slots.count() <= 0);  // closing opens the slots for good
     }
 
-    // The steps of put, with a slot taken and under an EpochPin:
+    // The steps of putting `n` items, with as many slots taken and under an EpochPin:
     /// Throws QueueShutDown if the queue is closed.
-    void begin_put();
-    /// The item is in the container: hands it to a getter.
-    void publish();
-    /// The item could not be stored: as if the put had never begun.
-    void undo_put();
+    void begin_put(std::size_t n);
+    /// `done` of the `n` items are in the container: hands those to getters, and for the others it is as if
+    /// their put had never begun. The caller gives their slots back.
+    void end_put(std::size_t n, std::size_t done);
 
-    /// A permit for an item, not to be used: closed, or the item could not be moved out.
-    void give_item_back();
-    void give_slot_back();
+    /// Permits for items, not to be used: closed, or the item could not be moved out.
+    void give_items_back(std::size_t n);
+    void give_slots_back(std::size_t n);
 
+    /// Throws QueueShutDown if no item will ever come.
+    void throw_if_ended() const;
     /// Throws QueueShutDown or QueueEmpty: why get_nowait() has no item.
     [[noreturn]] void throw_no_item() const;
     [[noreturn]] void throw_no_slot() const;
@@ -84,7 +85,6 @@ private:
     /// Empties the container; calls dropped() for each item.
     virtual void drain() = 0;
     void seal();
-    void leave_put(std::int64_t change);
 
 protected:
     void dropped();

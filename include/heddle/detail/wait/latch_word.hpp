@@ -25,8 +25,8 @@ struct LatchWord : Immovable {
         return word.load(acquire) & count_mask;  // acquire [latch]
     }
     [[nodiscard]] bool passable() const noexcept { return count() == 0; }
-    void count_up() noexcept {
-        word.fetch_add(1, acq_rel);  // acq_rel [latch]
+    void count_up(std::uint64_t n) noexcept {
+        word.fetch_add(n, acq_rel);  // acq_rel [latch]
     }
     /// False: the count was 0 already, nothing changed.
     [[nodiscard]] bool count_down() noexcept;

@@ -37,6 +37,17 @@ struct Permits : Immovable {
         }
         return false;
     }
+    /// Takes as many of `n` permits as are free, in one RMW; never waits.
+    [[nodiscard]] std::int64_t try_take_up_to(std::int64_t n, std::int64_t unit = 1) noexcept {
+        std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        while (w >= unit) {
+            const std::int64_t some = n < w / unit ? n : w / unit;
+            if (word.compare_exchange_weak(w, w - some * unit, acq_rel, relaxed)) {  // acq_rel [permit]
+                return some;
+            }
+        }
+        return 0;
+    }
     /// Gives `n` permits unless the count would exceed `bound`; wakes waiters in order. False: refused,
     /// nothing changed. Its last access to *this is the RMW that gives.
     [[nodiscard]] bool give(std::int64_t n, std::int64_t bound, std::int64_t unit = 1) {
