@@ -7,6 +7,8 @@ namespace heddle::stress {
 void stress_lock(Run& run);
 void stress_semaphore(Run& run);
 void stress_event(Run& run);
+void stress_condition(Run& run);
+void stress_barrier(Run& run);
 void stress_queue(Run& run);
 void stress_tasks(Run& run);
 void stress_gather(Run& run);
