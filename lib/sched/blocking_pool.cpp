@@ -5,8 +5,6 @@
 #include <heddle/detail/task/extras.hpp>
 #include <heddle/detail/task/worker_context.hpp>
 
-#include <concurrentqueue/concurrentqueue.h>
-
 #include <chrono>
 #include <stdexcept>
 
@@ -16,14 +14,8 @@ namespace {
 constexpr std::chrono::seconds keep_alive{10};
 }
 
-// The jobs wait in a moodycamel queue; the counters beside it, under the lock, say how many there are, so its
-// "empty" that may be false is never asked for.
-struct BlockingPool::Jobs {
-    moodycamel::ConcurrentQueue<BlockingJob*> queue;
-};
-
 BlockingPool::BlockingPool(std::string name, unsigned max_threads)
-    : name_(std::move(name)), max_threads_(max_threads), jobs_(std::make_unique<Jobs>()) {}
+    : name_(std::move(name)), max_threads_(max_threads) {}
 
 BlockingPool::~BlockingPool() { stop(); }
 
@@ -45,8 +37,9 @@ void BlockingPool::post(std::unique_ptr<BlockingJob> job) {
                 }
             }
         }
-        jobs_->queue.enqueue(job.get());
-        static_cast<void>(job.release());
+        std::unique_ptr<BlockingJob>* const end = last_ != nullptr ? &last_->next : &first_;
+        last_ = job.get();
+        *end = std::move(job);
         ++waiting_jobs_;
         ended.swap(ended_);
     }
@@ -69,17 +62,14 @@ void BlockingPool::work(std::list<std::thread>::iterator self) {
             continue;
         }
         --waiting_jobs_;
+        std::unique_ptr<BlockingJob> job = std::move(first_);
+        first_ = std::move(job->next);
+        last_ = first_ != nullptr ? last_ : nullptr;
         hold.unlock();
-        BlockingJob* next = nullptr;
-        while (!jobs_->queue.try_dequeue(next)) {
-            std::this_thread::yield();  // counted, so it is there
-        }
-        {
-            const std::unique_ptr<BlockingJob> job(next);
-            set_thread_context(std::move(job->context));
-            job->run();
-            set_thread_context(nullptr);
-        }
+        set_thread_context(std::move(job->context));
+        job->run();
+        set_thread_context(nullptr);
+        job.reset();
         hold.lock();
     }
     ended_.splice(ended_.end(), threads_, self);

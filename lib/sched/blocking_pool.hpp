@@ -27,7 +27,6 @@ public:
     [[nodiscard]] std::size_t threads() const;
 
 private:
-    struct Jobs;
     void work(std::list<std::thread>::iterator self);
     void join_ended(std::list<std::thread>& ended) noexcept;
 
@@ -36,8 +35,9 @@ private:
     mutable std::mutex lock_;
     std::condition_variable wake_;
     std::condition_variable all_ended_;
-    std::unique_ptr<Jobs> jobs_;
-    std::size_t waiting_jobs_ = 0;  // under lock_, as all that follows
+    std::unique_ptr<BlockingJob> first_;  // under lock_, as all that follows
+    BlockingJob* last_ = nullptr;
+    std::size_t waiting_jobs_ = 0;
     std::size_t idle_ = 0;
     bool stopped_ = false;
     std::list<std::thread> threads_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <exception>
 #include <memory>
 
 namespace heddle::detail {
@@ -11,9 +10,8 @@ struct ContextNode;
 struct BlockingJob {
     virtual ~BlockingJob() = default;
     virtual void run() noexcept = 0;
-    /// It will not be run.
-    virtual void refuse(std::exception_ptr error) noexcept = 0;
     std::shared_ptr<const ContextNode> context;  // of the task that asked for it
+    std::unique_ptr<BlockingJob> next;           // the pool's
 };
 
 /// Has the running runtime's pool run it. Throws std::runtime_error outside of a runtime.
