@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/condition.hpp>
 #include <heddle/coro.hpp>
 #include <heddle/detail/task/join.hpp>
 #include <heddle/detail/wait/inspect.hpp>
@@ -92,6 +93,7 @@ std::size_t waiters(const Primitive& primitive) {
     return detail::Inspect::waiters(primitive);
 }
 inline std::size_t waiters(const Event& event) { return detail::Inspect::parked(event); }
+inline std::size_t waiters(const Condition& condition) { return detail::Inspect::parked(condition); }
 
 /// Waits until exactly `n` wait for `primitive`.
 template <class Primitive>
