@@ -6,11 +6,10 @@
 
 #include <chrono>
 #include <cstddef>
-#include <exception>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <utility>
 #include <vector>
 
@@ -25,7 +24,7 @@ struct WaitOptions {
     ReturnWhen return_when = ALL_COMPLETED;
 };
 
-/// What wait() gives: every task is in one of the two, in the order in which they were given.
+/// What wait() gives: every task is in one of the two, once, in the order in which they were given.
 template <class T>
 struct Waited {
     std::vector<Task<T>> done;
@@ -92,18 +91,16 @@ Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) 
 }  // namespace detail
 
 /// asyncio.wait: waits until all tasks (or the first, or the first error) have ended, or the time is over;
-/// neither throws their errors nor cancels them. Throws std::invalid_argument if there are none. If
-/// cancelled: the tasks go on. O(tasks).
-template <class T>
-Coro<Waited<T>> wait(std::span<const Task<T>> tasks, WaitOptions options = {}) {
-    if (tasks.empty()) {
+/// neither throws their errors nor cancels them. What is done and what is pending is judged at the end of the
+/// wait. Throws std::invalid_argument if there are no tasks. If cancelled: the tasks go on. O(n log n) for n
+/// tasks.
+template <detail::RangeOfTasks Tasks>
+auto wait(Tasks&& tasks, WaitOptions options = {}) {
+    auto distinct = detail::distinct_tasks(std::forward<Tasks>(tasks));
+    if (distinct.empty()) {
         detail::throw_nothing_to_wait_for();
     }
-    return detail::wait_for_tasks(std::vector<Task<T>>(tasks.begin(), tasks.end()), options);
-}
-template <class T>
-Coro<Waited<T>> wait(const std::vector<Task<T>>& tasks, WaitOptions options = {}) {
-    return wait(std::span<const Task<T>>(tasks), options);
+    return detail::wait_for_tasks(std::move(distinct), options);
 }
 template <class T>
 Coro<Waited<T>> wait(std::initializer_list<Task<T>> tasks, WaitOptions options = {}) {

@@ -3,6 +3,11 @@
 #include <heddle/detail/structure/scope.hpp>
 #include <heddle/task.hpp>
 
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <numeric>
+#include <ranges>
 #include <utility>
 #include <vector>
 
@@ -71,6 +76,35 @@ Coro<T> member_coro(Coro<T> coro, const ForkScope& scope) noexcept {
 template <class T>
 Coro<T> member_coro(Task<T> task, const ForkScope& scope) {
     return await_member(std::move(task), scope);
+}
+
+/// A collection of tasks, all of one type.
+template <class R>
+concept RangeOfTasks = std::ranges::input_range<R> && is_task<std::ranges::range_value_t<R>>;
+
+/// Copies of the handles; a task that comes several times counts once, where it came first. O(n log n).
+template <RangeOfTasks R>
+auto distinct_tasks(R&& range) {
+    std::vector<std::ranges::range_value_t<R>> tasks;
+    for (auto&& task : range) {
+        tasks.push_back(task);
+    }
+    std::vector<std::size_t> order(tasks.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    auto block = [&](std::size_t i) { return TaskAccess::ref(tasks[i]).get(); };
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return block(a) != block(b) ? std::less<>()(block(a), block(b)) : a < b;
+    });
+    auto same = [&](std::size_t a, std::size_t b) { return block(a) == block(b); };
+    order.erase(std::unique(order.begin(), order.end(), same), order.end());
+    if (order.size() != tasks.size()) {
+        std::sort(order.begin(), order.end());
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            std::swap(tasks[i], tasks[order[i]]);
+        }
+        tasks.resize(order.size());
+    }
+    return tasks;
 }
 
 }  // namespace heddle::detail
