@@ -1,13 +1,82 @@
 #pragma once
 
+#include <heddle/detail/base/immovable.hpp>
 #include <heddle/task.hpp>
 
 #include <exception>
+#include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 namespace heddle {
+
+namespace detail {
+
+/// A callback that may be taken back until it is called: whoever takes the slot owns the function.
+class CallbackSlot : Immovable {
+public:
+    explicit CallbackSlot(const TaskControl* future) noexcept : future_(future) {}
+    virtual ~CallbackSlot() = default;
+    [[nodiscard]] bool remove(const TaskControl* future) noexcept {
+        if (future != future_ || !take()) {
+            return false;
+        }
+        drop();
+        return true;
+    }
+
+protected:
+    [[nodiscard]] bool take() noexcept {
+        return !taken_.exchange(true, acq_rel);  // acq_rel: the one who takes it has seen it made
+    }
+    virtual void drop() noexcept = 0;
+
+private:
+    const TaskControl* future_;
+    Atomic<bool> taken_{false};
+};
+
+template <class Fn, class Handle>
+class FunctionSlot final : public CallbackSlot {
+public:
+    FunctionSlot(const TaskControl* future, Fn fn) : CallbackSlot(future), function_(std::move(fn)) {}
+    void run(Handle done) {
+        if (!take()) {
+            return;
+        }
+        if constexpr (std::is_invocable_v<Fn&, Handle>) {
+            (*function_)(std::move(done));
+        } else {
+            (*function_)();
+        }
+    }
+
+private:
+    void drop() noexcept override { function_.reset(); }
+    std::optional<Fn> function_;
+};
+
+/// Ends a future that nobody can end any more, unless it is done.
+void break_promise(TaskControl& control) noexcept;
+
+}  // namespace detail
+
+/// One registration of a callback: what remove_done_callback() takes. A cheap copyable handle.
+class CallbackHandle {
+public:
+    CallbackHandle() noexcept = default;
+
+private:
+    template <class T>
+    friend class Future;
+    explicit CallbackHandle(std::weak_ptr<detail::CallbackSlot> slot) noexcept : slot_(std::move(slot)) {}
+    std::weak_ptr<detail::CallbackSlot> slot_;
+};
+
+template <class T>
+class Promise;
 
 /// A result that somebody else will set, as asyncio.Future: for callback APIs. A cheap copyable handle.
 ///
@@ -15,6 +84,7 @@ namespace heddle {
 /// cancel counts. An exception that no one ever retrieves is reported.
 /// Happens-before: set_result before the awaiters go on.
 /// Cost: a 64-byte control block; no lock.
+/// Prefer: Promise when the setter might be dropped without setting anything.
 template <class T = void>
 class Future {
 public:
@@ -38,11 +108,23 @@ public:
 
     /// Throws InvalidStateError if it is done already.
     template <class U = T>
-        requires(!std::is_void_v<T> && std::is_constructible_v<detail::Stored<T>, U &&>)
+        requires(!std::is_void_v<T> && !std::is_reference_v<T> && std::is_constructible_v<T, U &&>)
     void set_result(U&& value) const {
-        detail::Stored<T> stored(std::forward<U>(value));  // may throw: before anything is decided
+        T stored(std::forward<U>(value));  // may throw: before anything is decided
         detail::begin_set(*control_);
-        detail::store_value(*control_, std::move(stored));
+        try {
+            detail::store_value(*control_, std::move(stored));
+        } catch (...) {  // decided: whoever waits must get something
+            detail::store_exception(*control_, detail::Outcome::error, std::current_exception());
+        }
+        detail::finish_join(*control_);
+    }
+    /// T a reference: what it refers to must outlive the future.
+    template <class U = T>
+        requires std::is_lvalue_reference_v<U>
+    void set_result(std::type_identity_t<U> value) const {
+        detail::begin_set(*control_);
+        detail::store_value(*control_, std::addressof(value));
         detail::finish_join(*control_);
     }
     void set_result() const
@@ -63,15 +145,28 @@ public:
     }
     /// Ends it as cancelled: awaiters get CancelledError. False if it is done already.
     bool cancel(const std::string& message = {}) const {
-        return detail::cancel_control(*control_, message.data(), message.size());
+        const bool cancelled = detail::cancel_control(*control_, message.data(), message.size());
+        control_->mark_retrieved();  // as asyncio: whoever cancels has taken note of an error
+        return cancelled;
     }
 
     /// Calls `fn(future)` (or `fn()`) once when it is done: on a worker of the runtime on which it was made,
     /// or on the thread that ends it if it was made outside of one. Never inside this call, unless it is done
-    /// already and belongs to no runtime.
+    /// already and belongs to no runtime. Callbacks run in the order they were added.
     template <class Fn>
-    void add_done_callback(Fn fn) const {
-        detail::add_done_callback(*control_, detail::make_done_callback<Future>(std::move(fn)));
+    CallbackHandle add_done_callback(Fn fn) const {
+        auto slot = std::make_shared<detail::FunctionSlot<Fn, Future>>(control_.get(), std::move(fn));
+        CallbackHandle handle(slot);
+        auto call = [slot = std::move(slot)](Future done) { slot->run(std::move(done)); };
+        detail::add_done_callback(*control_, detail::make_done_callback<Future>(std::move(call)));
+        return handle;
+    }
+    /// Takes a callback back that has not been called; its function is destroyed. False if it has been
+    /// called, is being called, was taken back before, or is not one of this future's. Any thread, also from
+    /// a callback.
+    bool remove_done_callback(const CallbackHandle& handle) const {
+        const auto slot = handle.slot_.lock();
+        return slot != nullptr && slot->remove(control_.get());
     }
 
     /// Blocks a plain thread until it is done. Throws std::runtime_error on a worker thread.
@@ -96,7 +191,45 @@ public:
 
 private:
     friend struct detail::TaskAccess;
+    friend class Promise<T>;
     detail::ControlRef control_;
+};
+
+/// The writing end of a Future for code that might forget it: destroyed before anything was set, it ends the
+/// future with InvalidStateError("broken promise"), so that nobody waits for ever. Move-only.
+///
+/// With Future alone, whoever holds a handle may set it, and nobody is told that the last setter is gone.
+template <class T = void>
+class Promise {
+public:
+    Promise() = default;
+    Promise(Promise&& other) noexcept = default;
+    Promise& operator=(Promise&& other) noexcept {
+        std::swap(future_, other.future_);  // `other` breaks what was ours when it ends
+        return *this;
+    }
+    Promise(const Promise&) = delete;
+    Promise& operator=(const Promise&) = delete;
+    ~Promise() {
+        if (future_.control_) {
+            detail::break_promise(*future_.control_);
+        }
+    }
+
+    /// What readers wait for. All members of Future, also those that set or cancel it.
+    [[nodiscard]] const Future<T>& future() const noexcept { return future_; }
+    /// As Future.
+    template <class... U>
+    void set_result(U&&... value) const {
+        future_.set_result(std::forward<U>(value)...);
+    }
+    template <class E>
+    void set_exception(E&& error) const {
+        future_.set_exception(std::forward<E>(error));
+    }
+
+private:
+    Future<T> future_;
 };
 
 }  // namespace heddle

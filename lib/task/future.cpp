@@ -1,6 +1,7 @@
 #include <heddle/detail/task/join.hpp>
 #include <heddle/detail/task/schedule.hpp>
 #include <heddle/error.hpp>
+#include <heddle/future.hpp>
 
 #include <stdexcept>
 
@@ -30,6 +31,18 @@ void set_future_error(TaskControl& control, std::exception_ptr error) {
     }
     store_exception(control, cancelled ? Outcome::cancelled : Outcome::error, std::move(error));
     finish_join(control);
+}
+
+void break_promise(TaskControl& control) noexcept {
+    const bool nobody_looks = control.only_handle();
+    if (decide_future(control)) {
+        store_exception(control, Outcome::error,
+                        std::make_exception_ptr(InvalidStateError("broken promise")));
+        if (nobody_looks) {
+            control.mark_retrieved();  // nothing to report
+        }
+        finish_join(control);
+    }
 }
 
 }  // namespace heddle::detail
