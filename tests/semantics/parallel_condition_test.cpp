@@ -1,3 +1,4 @@
+#include "support/clock.hpp"
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
@@ -6,10 +7,12 @@
 #include <heddle/coro.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/task.hpp>
+#include <heddle/timeout.hpp>
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -62,6 +65,59 @@ TEST_P(ParallelCondition, PAR_06_notify_against_cancel_of_the_waiter_it_wakes) {
             EXPECT_EQ(consumed, round);
             EXPECT_FALSE(condition.locked());
             EXPECT_EQ(waiters(condition), 0U);
+        }
+    });
+}
+
+/// Granted at the moment when its time is up, perhaps while it is cancelled as well (PAR-15).
+TEST_P(ParallelCondition, PAR_09_PAR_15_notify_against_the_deadline) {
+    Condition condition;
+    int items = 0;  // guarded by the condition
+    std::atomic<int> resumed{0};
+    std::string how;
+    auto consume = [&](Clock::time_point when) -> Coro<void> {
+        auto body = [&](Timeout&) -> Coro<void> {
+            const auto held = co_await condition.scoped();
+            auto has_items = [&] { return items > 0; };
+            co_await condition.wait_for(has_items);
+            --items;
+        };
+        how = co_await ending(timeout_at(when, body));
+        ++resumed;
+    };
+    run([&]() -> Coro<void> {
+        Racers racers(2);
+        for (Rounds rounds; rounds.next();) {
+            resumed = 0;
+            how.clear();
+            const auto when = Clock::now() + std::chrono::microseconds(100 + 20 * (rounds.number() % 10));
+            const Task<void> task = create_task(consume(when));
+            auto waits = [&] { return task.done() || waiters(condition) == 1; };
+            co_await until(waits);
+            co_await condition.acquire();
+            ++items;
+            auto notify = [&] {
+                busy_until(when);
+                condition.notify();
+                condition.release();
+            };
+            auto cancel = [&] {
+                busy_until(when);
+                if (rounds.number() % 3 == 0) {
+                    task.cancel();
+                }
+            };
+            co_await racers.at_once(notify, cancel);
+            co_await settle(task);
+            EXPECT_EQ(resumed, 1);
+            EXPECT_TRUE(how == "value" || how == "TimeoutError" ||
+                        (how == "CancelledError" && rounds.number() % 3 == 0))
+                << how;
+            // Value xor error, and the item is there exactly if it was not taken.
+            EXPECT_EQ(items, how == "value" ? 0 : 1);
+            EXPECT_FALSE(condition.locked());
+            EXPECT_EQ(waiters(condition), 0U);
+            items = 0;
         }
     });
 }
