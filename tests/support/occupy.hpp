@@ -21,9 +21,7 @@ public:
     explicit Occupied(Runtime& runtime) : seats_(runtime.workers()) {
         for (Seat& seat : seats_) {
             seat.task = runtime.spawn(sit(seat));
-        }
-        for (const Seat& seat : seats_) {
-            until_blocking([&] { return seat.taken.load(); });
+            until_blocking([&] { return seat.taken.load(); });  // one by one: no worker has two in its queue
         }
     }
     Occupied(const Occupied&) = delete;
