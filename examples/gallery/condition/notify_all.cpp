@@ -12,28 +12,32 @@
 namespace gallery {
 namespace {
 
-heddle::Coro<void> waiter(heddle::Condition& condition, const bool& ready, int n) {
-    auto held = co_await condition.scoped();
+struct Shared {
+    heddle::Condition condition;
+    bool ready = false;  // under the condition's lock
+};
+
+heddle::Coro<void> waiter(Shared& shared, int n) {
+    auto held = co_await shared.condition.scoped();
     print("Waiter ", n, " waits");
-    while (!ready) {
-        co_await condition.wait();
+    while (!shared.ready) {
+        co_await shared.condition.wait();
     }
     print("Waiter ", n, " goes on");
 }
 
 heddle::Coro<void> run() {
-    heddle::Condition condition;
-    bool ready = false;
+    Shared shared;
     std::vector<heddle::Task<void>> waiters;
     for (int n = 1; n <= 5; ++n) {
-        waiters.push_back(heddle::create_task(waiter(condition, ready, n)));
+        waiters.push_back(heddle::create_task(waiter(shared, n)));
     }
     co_await sleep(1s);
     {
-        auto held = co_await condition.scoped();
+        auto held = co_await shared.condition.scoped();
         print("Notifying all");
-        ready = true;
-        condition.notify_all();
+        shared.ready = true;
+        shared.condition.notify_all();
     }
     co_await heddle::gather(std::move(waiters));
 }
