@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the programs of the gallery and checks what they print and that they take their time.
 
-    test.py PROGRAM                                            the test: all of them, on 1, 2 and 4 workers
-    test.py PROGRAM --table [--time-scale X] [--workers N] [NAME...]   a line each
+    test.py PROGRAM                                                   the test: all of them, on 1, 2 and 4 workers
+    test.py PROGRAM --table [--time-scale X] [--workers N] [NAME...]   these, or all, with a line each
 
 With one worker the output must be exactly NAME.expected, which is what asyncio prints; with more it must be one of the
 set in NAME.orders (orders.py tells how to read it), or the same if there is no such file. No program may be faster than
@@ -173,7 +173,7 @@ def main():
     parser.add_argument("--time-scale", type=float, default=1.0)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("names", metavar="NAME", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     PROGRAM = arguments.program
     if arguments.table:
         return table(arguments.names, arguments.workers, arguments.time_scale)
