@@ -87,8 +87,20 @@ void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept {
         first = newest;
         newest = next;
     }
-    if (first != nullptr) {
+    if (first == nullptr) {
+        return;
+    }
+    try {
         post_callbacks(control, CallbackChain(first));
+    } catch (...) {  // the runtime that would run them is closed
+        report_exception(nullptr, "Done callbacks were dropped", std::current_exception());
+    }
+}
+
+void drop_callbacks_of(TaskExtras& extras) noexcept {
+    DoneCallback* first = extras.callbacks.load(relaxed);  // relaxed: nobody else is left
+    if (first != nullptr && first != callbacks_closed()) {
+        const CallbackChain dropped(first);
     }
 }
 

@@ -9,5 +9,7 @@ namespace heddle::detail {
 
 /// Takes all callbacks of a task that is done and has them run in registration order.
 void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept;
+/// Destroys those of a future that is dropped undecided. Only when nobody else is left.
+void drop_callbacks_of(TaskExtras& extras) noexcept;
 
 }  // namespace heddle::detail

@@ -74,6 +74,7 @@ void TaskControl::release_control(TaskControl& control) noexcept {
     }
     drop_result(control);
     if (extras != nullptr) {
+        drop_callbacks_of(*extras);
         delete extras->cancel_message.load(relaxed);  // relaxed: nobody else is left
         delete extras;
         control.extras.store(nullptr, relaxed);  // relaxed: nobody else is left

@@ -25,7 +25,7 @@ struct LatchWord : Immovable {
         return word.load(acquire) & count_mask;  // acquire [latch]
     }
     [[nodiscard]] bool passable() const noexcept { return count() == 0; }
-    void count_up(std::uint64_t n) noexcept {
+    void count_up(std::uint64_t n = 1) noexcept {
         word.fetch_add(n, acq_rel);  // acq_rel [latch]
     }
     /// False: the count was 0 already, nothing changed.
