@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -26,7 +27,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class ParallelProgress : public OverWorkers {};
+class ParallelProgress : public OverWorkers {
+protected:
+    /// Where somebody has to steal.
+    RuntimeOptions at_least_two_workers() {
+        RuntimeOptions wanted = options();
+        wanted.workers = std::max(wanted.workers, 2U);
+        return wanted;
+    }
+};
 HEDDLE_OVER_WORKERS(ParallelProgress);
 
 #if HEDDLE_SANITIZED
@@ -110,10 +119,7 @@ TEST_P(ParallelProgress, PAR_63_tasks_that_yield_everywhere_starve_nobody) {
 }
 
 TEST_P(ParallelProgress, PAR_64_what_is_queued_behind_a_long_computation_is_stolen) {
-    if (workers() == 1) {
-        GTEST_SKIP() << "there is nobody to steal";
-    }
-    run([&]() -> Coro<void> {
+    auto main = [&]() -> Coro<void> {
         for (int round = 0; round < 20; ++round) {
             constexpr int n = 50;
             std::atomic<int> ran{0};
@@ -135,14 +141,12 @@ TEST_P(ParallelProgress, PAR_64_what_is_queued_behind_a_long_computation_is_stol
             EXPECT_FALSE(on_this_thread);
             co_await settle_all(children);
         }
-    });
+    };
+    heddle::run(main(), at_least_two_workers());
 }
 
 TEST_P(ParallelProgress, PAR_64_also_a_task_that_was_woken_by_it) {
-    if (workers() == 1) {
-        GTEST_SKIP() << "there is nobody to steal";
-    }
-    run([&]() -> Coro<void> {
+    auto main = [&]() -> Coro<void> {
         for (int round = 0; round < 50; ++round) {
             Event event;
             std::atomic<bool> woken{false};
@@ -156,7 +160,8 @@ TEST_P(ParallelProgress, PAR_64_also_a_task_that_was_woken_by_it) {
             until_blocking([&] { return woken.load(); });
             co_await task;
         }
-    });
+    };
+    heddle::run(main(), at_least_two_workers());
 }
 
 TEST_P(ParallelProgress, PAR_66_very_many_sleepers_armed_and_cancelled) {
