@@ -2,11 +2,13 @@
 
 #include <heddle/detail/structure/members.hpp>
 #include <heddle/detail/structure/watch.hpp>
-#include <heddle/shield.hpp>
+#include <heddle/task.hpp>
 
+#include <array>
 #include <cstddef>
+#include <exception>
 #include <optional>
-#include <stdexcept>
+#include <span>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -70,19 +72,28 @@ OrMonostate<T> race_value(std::optional<Stored<T>>& result) {
     }
 }
 
-/// A losing Task is left alone, as in gather.
-template <class T>
-Coro<T> race_coro(Task<T> task) {
-    return as_coro(shield(std::move(task)));
-}
+/// The block of a competitor that is a Task; null for others.
 template <class A>
-    requires(!is_task<std::remove_cvref_t<A>>)
-auto race_coro(A&& awaitable) {
-    return as_coro(std::forward<A>(awaitable));
+ControlRef competing_task(const A& awaitable) {
+    if constexpr (is_task<A>) {
+        return TaskAccess::ref(awaitable);
+    } else {
+        static_cast<void>(awaitable);
+        return {};
+    }
 }
+
+[[noreturn]] void throw_nothing_to_race();
+/// Throws what the race has to throw, if anything, when all competitors have ended.
+void settle_race(RaceState& state, bool undisturbed, const std::exception_ptr& cancelled,
+                 const std::exception_ptr& error);
+/// Cancels those of `tasks` that still run and waits for them. Gives the CancelledError that this task got
+/// meanwhile, or null.
+Coro<std::exception_ptr> end_losers(std::span<const ControlRef> tasks);
 
 template <class... Ts, std::size_t... I>
 Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> competitors,
+                                                  std::array<ControlRef, sizeof...(Ts)> tasks,
                                                   std::index_sequence<I...>) {
     RaceState state;
     std::tuple<std::optional<Stored<Ts>>...> results;
@@ -90,13 +101,9 @@ Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> compet
     (state.watch.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error)),
      ...);
     const bool undisturbed = co_await state.watch;
+    const std::exception_ptr cancelled = co_await end_losers(tasks);
+    settle_race(state, undisturbed, cancelled, error);
     const std::size_t winner = state.winner.load(acquire);  // acquire [race]
-    if (!undisturbed) {
-        state.watch.raise_cancelled();
-    }
-    if (error != nullptr) {
-        std::rethrow_exception(error);
-    }
     std::optional<std::variant<OrMonostate<Ts>...>> value;
     ((I == winner
           ? static_cast<void>(value.emplace(std::in_place_index<I>, race_value<Ts>(std::get<I>(results))))
@@ -106,7 +113,8 @@ Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> compet
 }
 
 template <class T>
-Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors) {
+Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors,
+                                             std::vector<ControlRef> tasks) {
     RaceState state;
     std::vector<std::optional<Stored<T>>> results(competitors.size());
     std::exception_ptr error;
@@ -114,39 +122,41 @@ Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors) {
         state.watch.add(compete(std::move(competitors[i]), i, state, results[i], error));
     }
     const bool undisturbed = co_await state.watch;
+    const std::exception_ptr cancelled = co_await end_losers(tasks);
+    settle_race(state, undisturbed, cancelled, error);
     const std::size_t winner = state.winner.load(acquire);  // acquire [race]
-    if (!undisturbed) {
-        state.watch.raise_cancelled();
-    }
-    if (error != nullptr) {
-        std::rethrow_exception(error);
-    }
     co_return RaceResult<OrMonostate<T>>{winner, race_value<T>(results[winner])};
 }
 
 }  // namespace detail
 
-/// Runs all in parallel; the first to finish wins, the rest are cancelled and awaited. Gives a variant whose
-/// index() is the winner's; void becomes std::monostate. Throws the winner's error if it failed. A Task that
-/// loses is left running. If cancelled: all are cancelled and awaited, then CancelledError.
+/// Runs all in parallel; the first to finish wins, the rest are cancelled and awaited: Tasks too (pass
+/// shield(task) for one that is to go on). Gives a variant whose index() is the winner's; void becomes
+/// std::monostate. Throws the winner's error if it failed; what the losers end with is dropped. If cancelled:
+/// all are cancelled and awaited, then CancelledError.
 template <detail::Awaitable... As>
     requires(sizeof...(As) > 0)
 auto race(As&&... awaitables) {
-    return detail::race_tuple(std::tuple(detail::race_coro(std::forward<As>(awaitables))...),
+    std::array<detail::ControlRef, sizeof...(As)> tasks{detail::competing_task(awaitables)...};
+    return detail::race_tuple(std::tuple(detail::as_coro(std::forward<As>(awaitables))...), std::move(tasks),
                               std::index_sequence_for<As...>{});
 }
 /// The same for any number of one type. Throws std::invalid_argument if there are none.
 template <detail::Awaitable A>
 auto race(std::vector<A> awaitables) {
     if (awaitables.empty()) {
-        throw std::invalid_argument("race() needs at least one awaitable");
+        detail::throw_nothing_to_race();
     }
-    std::vector<decltype(detail::race_coro(std::declval<A>()))> competitors;
+    std::vector<decltype(detail::as_coro(std::declval<A>()))> competitors;
+    std::vector<detail::ControlRef> tasks;
     competitors.reserve(awaitables.size());
     for (A& one : awaitables) {
-        competitors.push_back(detail::race_coro(std::move(one)));
+        if (detail::is_task<A>) {
+            tasks.push_back(detail::competing_task(one));
+        }
+        competitors.push_back(detail::as_coro(std::move(one)));
     }
-    return detail::race_vector(std::move(competitors));
+    return detail::race_vector(std::move(competitors), std::move(tasks));
 }
 
 }  // namespace heddle

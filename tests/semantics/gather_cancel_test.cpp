@@ -72,6 +72,37 @@ TEST_P(GatherCancel, GAT_09_GAT_10_caller_is_cancelled) {
     run(main());
 }
 
+// Not once more when the first of them has ended that way: the others may be cleaning up.
+TEST_P(GatherCancel, GAT_09_children_are_cancelled_once) {
+    auto main = [&]() -> Coro<void> {
+        Event release;
+        int ends = 0;
+        auto cleans_up = [&](bool quick) -> Coro<int> {
+            const std::string stopped = co_await ending(never.wait());
+            EXPECT_EQ(stopped, "CancelledError");
+            if (!quick) {
+                const std::string disturbed = co_await ending(release.wait());
+                EXPECT_EQ(disturbed, "value");
+                ++ends;
+            }
+            throw CancelledError();
+        };
+        auto together = [&]() -> Coro<void> { co_await gather(cleans_up(true), cleans_up(false)); };
+        const Task<void> all = create_task(together());
+        co_await until_waiters(never, 2);
+        co_await until_parked(all);
+        all.cancel();
+        co_await until_waiters(release, 1);
+        for (int i = 0; i < 20; ++i) {
+            co_await yield();  // time enough for the quick one to end
+        }
+        release.set();
+        co_await settle(all);
+        EXPECT_EQ(ends, 1);
+    };
+    run(main());
+}
+
 TEST_P(GatherCancel, GAT_11_GAT_16_children_swallow_the_cancellation) {
     auto main = [&]() -> Coro<void> {
         for (const bool tolerant : {false, true}) {

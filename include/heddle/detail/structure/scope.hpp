@@ -18,7 +18,8 @@ private:
         auto& self = static_cast<FailFastScope&>(scope);
         ForkChild* expected = nullptr;
         // acq_rel [child]: the first failure counts
-        if (self.first_failed.compare_exchange_strong(expected, &child, acq_rel, relaxed)) {
+        if (self.first_failed.compare_exchange_strong(expected, &child, acq_rel, relaxed) &&
+            !scope.was_cancelled()) {  // else they have been cancelled: once is enough
             scope.cancel_children();
         }
     }

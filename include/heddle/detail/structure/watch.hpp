@@ -17,8 +17,13 @@ class Watch : Immovable {
 public:
     void reserve(std::size_t n) { coros_.reserve(n); }
     void add(Coro<void> helper) { coros_.push_back(std::move(helper)); }
-    /// From a helper: cancels the other helpers.
-    void stop() noexcept { scope_->cancel_children(); }
+    /// From a helper: cancels the other helpers; unless the task was asked to stop, for then they have been
+    /// cancelled, and a second request would only hit them while they clean up.
+    void stop() noexcept {
+        if (!scope_->was_cancelled()) {
+            scope_->cancel_children();
+        }
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return coros_.empty(); }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
