@@ -58,7 +58,10 @@ public:
     std::optional<Stored<T>> current;
     std::exception_ptr error;
     bool finished = false;
+    Atomic<bool> running{false};  // somebody waits for the next value
 };
+
+[[noreturn]] void throw_generator_running();
 
 template <class T>
 class [[nodiscard("does nothing until it is co_awaited")]] NextAwaiter {
@@ -67,7 +70,20 @@ public:
         std::conditional_t<std::is_reference_v<T>, std::reference_wrapper<std::remove_reference_t<T>>, T>>;
 
     explicit NextAwaiter(std::coroutine_handle<GeneratorPromise<T>> frame) noexcept : frame_(frame) {}
-    [[nodiscard]] bool await_ready() const noexcept { return !frame_ || frame_.promise().finished; }
+    [[nodiscard]] bool await_ready() const {
+        if (!frame_) {
+            return true;
+        }
+        auto& running = frame_.promise().running;
+        if (running.load(relaxed)) {  // relaxed: finds a mistake, orders nothing
+            throw_generator_running();
+        }
+        if (frame_.promise().finished) {
+            return true;
+        }
+        running.store(true, relaxed);  // relaxed: as above
+        return false;
+    }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> consumer) noexcept {
         frame_.promise().consumer = consumer;
         return transfer(frame_);
@@ -77,6 +93,7 @@ public:
             return std::nullopt;
         }
         auto& promise = frame_.promise();
+        promise.running.store(false, relaxed);  // relaxed: as above
         if (promise.error != nullptr) {
             std::rethrow_exception(std::exchange(promise.error, nullptr));
         }
@@ -95,8 +112,8 @@ private:
 }  // namespace detail
 
 /// `async def` with `yield`: a coroutine that gives values one by one and may wait in between. It runs in the
-/// task that asks for the next value. Move-only; used by one task at a time. Destroying it before its end
-/// destroys its frame at the last co_yield.
+/// task that asks for the next value. Move-only; used by one task at a time: std::runtime_error from a next()
+/// while another waits. Destroying it before its end destroys its frame at the last co_yield.
 ///
 ///     while (true) { auto x = co_await gen.next(); if (!x) break; use(*x); }
 template <class T>

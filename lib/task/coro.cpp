@@ -1,4 +1,5 @@
 #include <heddle/coro.hpp>
+#include <heddle/generator.hpp>
 
 #include <cxxabi.h>
 
@@ -11,6 +12,9 @@ bool caught_cancelled() noexcept {
     return type != nullptr && *type == typeid(CancelledError);
 }
 
+void throw_generator_running() {
+    throw std::runtime_error("AsyncGenerator.next(): asynchronous generator is already running");
+}
 void throw_coro_reused() { throw std::runtime_error("cannot reuse already awaited coroutine"); }
 
 }  // namespace heddle::detail
