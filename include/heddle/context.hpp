@@ -25,6 +25,8 @@ struct ContextNode {
 /// Sets it (null: takes it away) and returns the one before.
 std::shared_ptr<const void> context_set(const void* variable, std::shared_ptr<const void> value);
 [[noreturn]] void throw_no_context_value(const std::string& name);
+/// Throws unless a token of the variable `name` may be used for a reset.
+void check_token(const std::string& name, bool own, bool used);
 
 }  // namespace detail
 
@@ -36,12 +38,15 @@ std::shared_ptr<const void> context_set(const void* variable, std::shared_ptr<co
 template <class T>
 class ContextVar : detail::Immovable {
 public:
-    /// What set() gives: the value before.
+    /// What set() gives: the value before, for one reset().
     class Token {
     private:
         friend class ContextVar;
-        explicit Token(std::shared_ptr<const void> before) noexcept : before_(std::move(before)) {}
+        Token(const ContextVar* variable, std::shared_ptr<const void> before) noexcept
+            : variable_(variable), before_(std::move(before)) {}
+        const ContextVar* variable_;
         std::shared_ptr<const void> before_;
+        mutable bool used_ = false;
     };
 
     explicit ContextVar(std::string name) : name_(std::move(name)) {}
@@ -64,10 +69,15 @@ public:
         return value != nullptr ? *static_cast<const T*>(value.get()) : std::move(otherwise);
     }
     Token set(T value) {
-        return Token(detail::context_set(this, std::make_shared<const T>(std::move(value))));
+        return Token(this, detail::context_set(this, std::make_shared<const T>(std::move(value))));
     }
-    /// Puts back what was before the set() that gave `token`.
-    void reset(const Token& token) { detail::context_set(this, token.before_); }
+    /// Puts back what was before the set() that gave `token`. Throws std::runtime_error if the token was used
+    /// before, std::invalid_argument if it is another variable's.
+    void reset(const Token& token) {
+        detail::check_token(name_, token.variable_ == this, token.used_);
+        detail::context_set(this, token.before_);
+        token.used_ = true;
+    }
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
 private:

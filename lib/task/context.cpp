@@ -59,4 +59,14 @@ void throw_no_context_value(const std::string& name) {
     throw std::out_of_range("ContextVar '" + name + "' has no value");
 }
 
+void check_token(const std::string& name, bool own, bool used) {
+    if (!own) {
+        throw std::invalid_argument("ContextVar '" + name +
+                                    "': the token was created by a different ContextVar");
+    }
+    if (used) {
+        throw std::runtime_error("ContextVar '" + name + "': the token has already been used once");
+    }
+}
+
 }  // namespace heddle::detail
