@@ -10,8 +10,18 @@ namespace heddle {
 namespace detail {
 
 template <class T>
-Coro<T> run_until_stopped(std::stop_token token, Coro<T> coro) {
-    Task<T> task = create_task(std::move(coro));
+Task<T> as_task(Task<T> task) noexcept {
+    return task;
+}
+template <class T>
+Task<T> as_task(Coro<T> coro) {
+    return create_task(std::move(coro));
+}
+
+/// `work` is a Coro<T> or a Task<T>.
+template <class T, class Work>
+Coro<T> run_until_stopped(std::stop_token token, Work work) {
+    Task<T> task = as_task(std::move(work));
     const auto cancel = [task] { task.cancel("stop requested"); };
     const std::stop_callback<decltype(cancel)> on_stop(std::move(token), cancel);
     co_return co_await std::move(task);
@@ -24,7 +34,14 @@ Coro<T> run_until_stopped(std::stop_token token, Coro<T> coro) {
 /// the same.
 template <detail::Awaitable A>
 auto with_stop_token(std::stop_token token, A&& awaitable) {
-    return detail::run_until_stopped(std::move(token), detail::as_coro(std::forward<A>(awaitable)));
+    auto coro = detail::as_coro(std::forward<A>(awaitable));
+    using T = typename decltype(coro)::value_type;
+    return detail::run_until_stopped<T>(std::move(token), std::move(coro));
+}
+/// A Task is cancelled itself, not a coroutine that waits for it and might not have begun.
+template <class T>
+auto with_stop_token(std::stop_token token, Task<T> task) {
+    return detail::run_until_stopped<T>(std::move(token), std::move(task));
 }
 
 }  // namespace heddle
