@@ -128,6 +128,40 @@ TEST_P(FutureCallback, FUT_06_FUT_07_of_no_runtime) {
     EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
+// The runtime that should run the callback is gone: that is reported, and the future has its result.
+TEST_P(FutureCallback, FUT_06_the_runtime_is_gone) {
+    std::optional<Future<int>> future;
+    int calls = 0;
+    auto main = [&]() -> Coro<void> {
+        future.emplace();
+        future->add_done_callback([&] { ++calls; });
+        co_return;
+    };
+    run(main());
+    testing::internal::CaptureStderr();
+    future->set_result(1);
+    const std::string report = testing::internal::GetCapturedStderr();
+    EXPECT_NE(report.find("callbacks were dropped"), std::string::npos) << report;
+    EXPECT_EQ(future->result(), 1);
+    EXPECT_EQ(calls, 0);
+}
+
+// Of a future that nobody ever decides.
+TEST_P(FutureCallback, FUT_08_dropped_with_the_future) {
+    ProbeCounts counts;
+    auto main = [&]() -> Coro<void> {
+        CallbackHandle kept;
+        {
+            const Future<int> never_set;
+            kept = never_set.add_done_callback([probe = Probe(counts)] { static_cast<void>(probe); });
+            EXPECT_EQ(counts.alive, 1);
+        }
+        EXPECT_EQ(counts.alive, 0);
+        co_return;
+    };
+    run(main());
+}
+
 TEST_P(FutureCallback, FUT_08_taken_back) {
     ProbeCounts counts;
     auto main = [&]() -> Coro<void> {
