@@ -112,6 +112,7 @@ std::vector<Task<T>> make_tasks(std::vector<Coro<T>> coros) {
 template <class T>
 class [[nodiscard]] AsCompleted {
 public:
+    /// As as_completed().
     AsCompleted(const std::vector<Task<T>>& tasks, std::int64_t deadline)
         : all_(std::make_shared<detail::Completions<T>>(tasks.size())), deadline_(deadline) {
         for (std::size_t i = 0; i < tasks.size(); ++i) {
@@ -153,6 +154,7 @@ template <class T>
 AsCompleted<T> as_completed(std::vector<Coro<T>> coros) {
     return AsCompleted<T>(detail::make_tasks(std::move(coros)), detail::never);
 }
+/// The same, for at most `timeout` from now in all.
 template <class T, class Rep, class Period>
 AsCompleted<T> as_completed(std::vector<Coro<T>> coros, std::chrono::duration<Rep, Period> timeout) {
     return AsCompleted<T>(detail::make_tasks(std::move(coros)), detail::deadline_after(timeout));

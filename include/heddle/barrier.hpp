@@ -78,6 +78,7 @@ public:
     void reset();
     /// Breaks the barrier: those who wait and all who come get BrokenBarrierError, until reset(). O(parties).
     void abort();
+    /// How many parties have to come.
     [[nodiscard]] std::ptrdiff_t parties() const noexcept;
     /// Parties that wait for the present round; 0 while the barrier is broken or being reset. A snapshot.
     [[nodiscard]] std::ptrdiff_t n_waiting() const noexcept;

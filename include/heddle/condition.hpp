@@ -130,13 +130,13 @@ public:
     Condition& operator=(Condition&&) = delete;
     ~Condition();
 
-    /// The lock's members.
-    detail::PermitAwaiter acquire() noexcept { return lock_.acquire(); }
-    detail::ScopedAwaiter<Lock> scoped() noexcept { return lock_.scoped(); }
-    [[nodiscard]] bool try_acquire() noexcept { return lock_.try_acquire(); }
-    void acquire_blocking() { lock_.acquire_blocking(); }
-    void release() { lock_.release(); }
-    [[nodiscard]] bool locked() const noexcept { return lock_.locked(); }
+    // The lock's members.
+    detail::PermitAwaiter acquire() noexcept { return lock_.acquire(); }       ///< as Lock::acquire()
+    detail::ScopedAwaiter<Lock> scoped() noexcept { return lock_.scoped(); }   ///< as Lock::scoped()
+    [[nodiscard]] bool try_acquire() noexcept { return lock_.try_acquire(); }  ///< as Lock::try_acquire()
+    void acquire_blocking() { lock_.acquire_blocking(); }                  ///< as Lock::acquire_blocking()
+    void release() { lock_.release(); }                                    ///< as Lock::release()
+    [[nodiscard]] bool locked() const noexcept { return lock_.locked(); }  ///< as Lock::locked()
 
     /// Gives the lock away, waits for a notification, takes the lock back; gives true. If cancelled: the lock
     /// is held again before CancelledError is thrown. Throws std::runtime_error if the lock is not held.

@@ -49,7 +49,9 @@ public:
         mutable bool used_ = false;
     };
 
+    /// Without a default. The name is for messages.
     explicit ContextVar(std::string name) : name_(std::move(name)) {}
+    /// With a default, which get() gives where nothing was set.
     ContextVar(std::string name, T default_value)
         : name_(std::move(name)), default_(std::move(default_value)) {}
 
@@ -68,6 +70,7 @@ public:
         const auto value = detail::context_get(this);
         return value != nullptr ? *static_cast<const T*>(value.get()) : std::move(otherwise);
     }
+    /// Sets it for this task and the children it creates from now on; the token is for reset().
     Token set(T value) {
         return Token(this, detail::context_set(this, std::make_shared<const T>(std::move(value))));
     }
@@ -78,6 +81,7 @@ public:
         detail::context_set(this, token.before_);
         token.used_ = true;
     }
+    /// What the constructor was given.
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
 private:

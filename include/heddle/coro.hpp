@@ -25,7 +25,9 @@ struct CoroAccess;
 template <class T = void>
 class [[nodiscard("a coroutine does nothing until it is co_awaited or made a task")]] Coro {
 public:
+    /// For the compiler.
     using promise_type = detail::Promise<T>;
+    /// What co_await gives.
     using value_type = T;
 
     Coro() noexcept = default;

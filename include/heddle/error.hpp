@@ -1,6 +1,6 @@
 #pragma once
 
-/// Errors of heddle, named as in asyncio. See API rule 8: a wrong call throws at the call.
+// Errors of heddle, named as in asyncio. A wrong call throws at the call.
 
 #include <exception>
 #include <span>
@@ -16,6 +16,7 @@ namespace heddle {
 class CancelledError final {
 public:
     CancelledError() = default;
+    /// With a reason, as Task::cancel(message) gives it.
     explicit CancelledError(std::string message) : message_(std::move(message)) {}
     /// What was given to cancel(); empty if nothing was.
     [[nodiscard]] const std::string& message() const noexcept { return message_; }
@@ -62,9 +63,11 @@ public:
 /// Several errors at once: what a TaskGroup raises when children failed.
 class ExceptionGroup : public std::runtime_error {
 public:
+    /// `exceptions` are the errors that it stands for.
     ExceptionGroup(const std::string& message, std::vector<std::exception_ptr> exceptions);
     /// The text, without the count of sub-exceptions that what() adds.
     [[nodiscard]] const std::string& message() const noexcept { return message_; }
+    /// The errors; one may be a group itself.
     [[nodiscard]] std::span<const std::exception_ptr> exceptions() const noexcept { return exceptions_; }
 
 private:

@@ -88,12 +88,15 @@ class Promise;
 template <class T = void>
 class Future {
 public:
+    /// What it ends with.
     using value_type = T;
 
     Future() : control_(&detail::make_future()) {}
     explicit Future(detail::ControlRef control) noexcept : control_(std::move(control)) {}
 
+    /// True once it is decided.
     [[nodiscard]] bool done() const noexcept { return control_->done(); }
+    /// True if it was cancelled.
     [[nodiscard]] bool cancelled() const noexcept {
         return control_->done() && control_->outcome == detail::Outcome::cancelled;
     }
@@ -106,7 +109,7 @@ public:
     /// cancelled.
     [[nodiscard]] std::exception_ptr exception() const { return detail::task_exception(*control_); }
 
-    /// Throws InvalidStateError if it is done already.
+    /// Sets the result and wakes who waits for it. Throws InvalidStateError if it is done already.
     template <class U = T>
         requires(!std::is_void_v<T> && !std::is_reference_v<T> && std::is_constructible_v<T, U &&>)
     void set_result(U&& value) const {
@@ -119,7 +122,7 @@ public:
         }
         detail::finish_join(*control_);
     }
-    /// T a reference: what it refers to must outlive the future.
+    /// The same for a T that is a reference: what it refers to must outlive the future.
     template <class U = T>
         requires std::is_lvalue_reference_v<U>
     void set_result(std::type_identity_t<U> value) const {
@@ -127,6 +130,7 @@ public:
         detail::store_value(*control_, std::addressof(value));
         detail::finish_join(*control_);
     }
+    /// The same for void.
     void set_result() const
         requires std::is_void_v<T>
     {
@@ -134,10 +138,12 @@ public:
         detail::store_value(*control_, detail::Void{});
         detail::finish_join(*control_);
     }
-    /// Throws InvalidStateError if it is done already, std::invalid_argument for a null pointer.
+    /// Ends it with an error. Throws InvalidStateError if it is done already, std::invalid_argument for a
+    /// null pointer.
     void set_exception(std::exception_ptr error) const {
         detail::set_future_error(*control_, std::move(error));
     }
+    /// The same with an object that is thrown.
     template <class E>
         requires(!std::is_same_v<std::remove_cvref_t<E>, std::exception_ptr>)
     void set_exception(E error) const {
@@ -171,6 +177,7 @@ public:
 
     /// Blocks a plain thread until it is done. Throws std::runtime_error on a worker thread.
     void wait_blocking() const { detail::join_blocking(*control_, "Future.wait_blocking()"); }
+    /// wait_blocking() and then the result: a copy, or moved out where T cannot be copied.
     T result_blocking() const {
         detail::join_blocking(*control_, "Future.result_blocking()");
         detail::require_value(*control_);
@@ -223,6 +230,7 @@ public:
     void set_result(U&&... value) const {
         future_.set_result(std::forward<U>(value)...);
     }
+    /// As Future.
     template <class E>
     void set_exception(E&& error) const {
         future_.set_exception(std::forward<E>(error));

@@ -15,29 +15,37 @@ namespace heddle {
 
 /// Tag: `gather(return_exceptions, …)` gives a Result for each child instead of throwing the first error.
 struct ReturnExceptions {};
+/// The value of the tag.
 inline constexpr ReturnExceptions return_exceptions{};
 
 /// What one child ended with.
 template <class T>
 class Result {
 public:
+    /// T; std::monostate for void.
     using value_type = detail::OrMonostate<T>;
 
+    /// An error.
     explicit Result(std::exception_ptr error) noexcept : state_(std::in_place_index<1>, std::move(error)) {}
+    /// A value.
     template <class U>
     explicit Result(std::in_place_t, U&& value) : state_(std::in_place_index<0>, std::forward<U>(value)) {}
 
+    /// True if the child ended with a value.
     [[nodiscard]] bool has_value() const noexcept { return state_.index() == 0; }
+    /// The same.
     explicit operator bool() const noexcept { return has_value(); }
     /// The value; throws the child's error if it has none.
     [[nodiscard]] value_type& value() & {
         require();
         return std::get<0>(state_);
     }
+    /// The same.
     [[nodiscard]] const value_type& value() const& {
         require();
         return std::get<0>(state_);
     }
+    /// The same, to move from.
     [[nodiscard]] value_type&& value() && {
         require();
         return std::move(std::get<0>(state_));
@@ -234,6 +242,7 @@ auto gather(ReturnExceptions, As&&... awaitables) {
     return detail::GatherTuple<true, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
         std::tuple(detail::as_member(std::forward<As>(awaitables))...));
 }
+/// The same for any number of children of one type.
 template <detail::Awaitable A>
 auto gather(ReturnExceptions, std::vector<A> awaitables) {
     return detail::GatherVector<true, decltype(detail::as_member(std::declval<A>()))>(

@@ -119,6 +119,7 @@ private:
 template <class T>
 class [[nodiscard]] AsyncGenerator {
 public:
+    /// For the compiler.
     using promise_type = detail::GeneratorPromise<T>;
 
     AsyncGenerator() noexcept = default;

@@ -1,6 +1,6 @@
 #pragma once
 
-/// Everything, except what needs another library's headers (arena.hpp).
+// Everything, except what needs another library's headers (arena.hpp).
 
 #include <heddle/as_completed.hpp>
 #include <heddle/barrier.hpp>

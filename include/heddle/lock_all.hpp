@@ -65,7 +65,9 @@ public:
             }
         }
     }
+    /// False after release(), or once moved from.
     [[nodiscard]] bool owns() const noexcept { return owns_; }
+    /// owns().
     explicit operator bool() const noexcept { return owns_; }
 
 private:

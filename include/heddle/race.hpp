@@ -19,8 +19,8 @@ namespace heddle {
 /// Which of several finished first, and with what.
 template <class T>
 struct RaceResult {
-    std::size_t index;
-    T value;
+    std::size_t index;  ///< the winner's place among the arguments
+    T value;            ///< what it ended with
 };
 
 namespace detail {

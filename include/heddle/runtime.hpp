@@ -73,26 +73,31 @@ public:
         detail::require_no_worker("Runtime.run()");
         return detail::take_result(spawn(std::move(main)), detail::SigintGuard(false));
     }
+    /// The same for anything that can be awaited.
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
     auto run(A&& awaitable) {
         return run(detail::as_coro(std::forward<A>(awaitable)));
     }
 
-    /// Schedules `coro`. Throws std::runtime_error after shutdown().
+    /// Schedules `coro` and returns at once: asyncio.run_coroutine_threadsafe. Throws std::runtime_error
+    /// after shutdown().
     template <class T>
     Task<T> spawn(Coro<T> coro) {
         return detail::TaskAccess::spawn(*scheduler_, std::move(coro), {});
     }
+    /// The same, with a name.
     template <class T>
     Task<T> spawn(Coro<T> coro, TaskOptions options) {
         return detail::TaskAccess::spawn(*scheduler_, std::move(coro), std::move(options.name));
     }
+    /// The same for anything that can be awaited.
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
     auto spawn(A&& awaitable) {
         return spawn(detail::as_coro(std::forward<A>(awaitable)));
     }
+    /// The same, with a name.
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
     auto spawn(A&& awaitable, TaskOptions options) {
@@ -114,6 +119,7 @@ public:
         return shutdown_until(std::chrono::steady_clock::now() + patience);
     }
 
+    /// How many workers there are.
     [[nodiscard]] unsigned workers() const noexcept;
 
 private:
@@ -141,6 +147,7 @@ T run(Coro<T> main, RuntimeOptions options = {}) {
     Runtime runtime(std::move(options));
     return detail::take_result(runtime.spawn(std::move(main)), sigint);
 }
+/// The same for anything that can be awaited.
 template <detail::Awaitable A>
     requires(!detail::is_coro<std::remove_cvref_t<A>>)
 auto run(A&& awaitable, RuntimeOptions options = {}) {

@@ -44,6 +44,7 @@ template <class T>
 detail::Shield<T> shield(Task<T> task) {
     return detail::Shield<T>(std::move(task));
 }
+/// The same for anything that can be awaited: it is made a task.
 template <detail::Awaitable A>
 auto shield(A&& awaitable) {
     return shield(create_task(detail::as_coro(std::forward<A>(awaitable))));

@@ -29,6 +29,7 @@ struct TaskOptions {
 template <class T = void>
 class Task {
 public:
+    /// What it ends with.
     using value_type = T;
 
     Task() noexcept = default;
@@ -40,6 +41,7 @@ public:
         return Task<void>(control_);
     }
 
+    /// False for a null handle.
     [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(control_); }
     friend bool operator==(const Task& a, const Task& b) noexcept { return a.control_ == b.control_; }
 
@@ -74,7 +76,9 @@ public:
         detail::add_done_callback(*control_, detail::make_done_callback<Task>(std::move(fn)));
     }
 
+    /// The name given to it, or "Task-N".
     [[nodiscard]] std::string name() const { return detail::task_name(*control_); }
+    /// Gives it another name.
     void set_name(std::string name) const { detail::set_task_name(*control_, std::move(name)); }
 
     /// Blocks a plain thread until the task has ended. Throws std::runtime_error on a worker thread.
@@ -110,6 +114,7 @@ template <class T>
 Task<T> create_task(Coro<T> coro) {
     return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), {});
 }
+/// The same, with a name.
 template <class T>
 Task<T> create_task(Coro<T> coro, TaskOptions options) {
     return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), std::move(options.name));
@@ -120,6 +125,7 @@ template <detail::Awaitable A>
 auto create_task(A&& awaitable) {
     return create_task(detail::as_coro(std::forward<A>(awaitable)));
 }
+/// The same, with a name.
 template <detail::Awaitable A>
     requires(!detail::is_coro<std::remove_cvref_t<A>>)
 auto create_task(A&& awaitable, TaskOptions options) {

@@ -22,20 +22,24 @@ public:
     TaskGroup& operator=(TaskGroup&&) = delete;
     ~TaskGroup() = default;
 
-    /// Starts a child. Throws std::runtime_error when the group is shutting down or finished.
+    /// Starts a child; its handle is not needed to wait for it. Throws std::runtime_error when the group is
+    /// shutting down or finished; the coroutine is then destroyed.
     template <class T>
     Task<T> create_task(Coro<T> coro) {
         return state_.spawn(std::move(coro), {});
     }
+    /// The same, with a name.
     template <class T>
     Task<T> create_task(Coro<T> coro, TaskOptions options) {
         return state_.spawn(std::move(coro), std::move(options.name));
     }
+    /// The same for anything that can be awaited.
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
     auto create_task(A&& awaitable) {
         return create_task(detail::as_coro(std::forward<A>(awaitable)));
     }
+    /// The same, with a name.
     template <detail::Awaitable A>
         requires(!detail::is_coro<std::remove_cvref_t<A>>)
     auto create_task(A&& awaitable, TaskOptions options) {

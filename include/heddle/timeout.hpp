@@ -14,6 +14,7 @@ namespace heddle {
 /// An open timeout() scope. Used by the task that runs in it.
 class Timeout {
 public:
+    /// A point of the clock that deadlines are measured on.
     using time_point = std::chrono::steady_clock::time_point;
 
     explicit Timeout(detail::TimeoutScope& scope) noexcept : scope_(scope) {}
@@ -139,6 +140,7 @@ template <class Duration, class Body>
 auto timeout_at(std::chrono::time_point<std::chrono::steady_clock, Duration> when, Body body) {
     return detail::timeout_scope(detail::deadline_at(when), std::move(body));
 }
+/// As timeout(std::nullopt, body).
 template <class Body>
 auto timeout_at(std::nullopt_t none, Body body) {
     return timeout(none, std::move(body));

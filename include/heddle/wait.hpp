@@ -18,17 +18,19 @@ namespace heddle {
 /// When wait() returns.
 enum ReturnWhen : std::uint8_t { ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION };
 
+/// Options of wait().
 struct WaitOptions {
     /// At most this long; empty: no limit.
     std::optional<std::chrono::nanoseconds> timeout = std::nullopt;
+    /// What ends the waiting, besides the time.
     ReturnWhen return_when = ALL_COMPLETED;
 };
 
 /// What wait() gives: every task is in one of the two, once, in the order in which they were given.
 template <class T>
 struct Waited {
-    std::vector<Task<T>> done;
-    std::vector<Task<T>> pending;
+    std::vector<Task<T>> done;     ///< have ended, in whatever way
+    std::vector<Task<T>> pending;  ///< have not
 };
 
 namespace detail {
@@ -102,6 +104,7 @@ auto wait(Tasks&& tasks, WaitOptions options = {}) {
     }
     return detail::wait_for_tasks(std::move(distinct), options);
 }
+/// The same for a list in braces.
 template <class T>
 Coro<Waited<T>> wait(std::initializer_list<Task<T>> tasks, WaitOptions options = {}) {
     return wait(std::span<const Task<T>>(tasks.begin(), tasks.size()), options);

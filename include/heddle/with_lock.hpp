@@ -13,6 +13,7 @@ namespace heddle {
 template <class Fn>
 class LockedFunction {
 public:
+    /// As with_lock().
     LockedFunction(Lock& lock, Fn fn) : lock_(&lock), fn_(std::move(fn)) {}
 
     /// Takes the lock, runs the function with these arguments, releases the lock when it has ended in

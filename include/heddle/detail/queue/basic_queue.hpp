@@ -152,6 +152,7 @@ class [[nodiscard]] BasicQueue : Immovable {
     using Block = QueueBlock<T, Container>;
 
 public:
+    /// What the items are.
     using value_type = T;
 
     class [[nodiscard("does nothing until it is co_awaited")]] PutAwaiter : public SlotAwaiter {
@@ -259,6 +260,7 @@ public:
         block_.put(std::move(value));
         return true;
     }
+    /// The same with a copy of `value`.
     [[nodiscard]] bool try_put(const T& value)
         requires std::is_copy_constructible_v<T>
     {
@@ -307,6 +309,7 @@ public:
     }
     /// put_many() for plain threads. Throws std::runtime_error on a worker thread.
     void put_many_blocking(std::vector<T>& values) { PutBatch<Block, T>(block_, values).put_blocking(); }
+    /// The same; if it fails, those not yet put are destroyed.
     void put_many_blocking(std::vector<T>&& values) { put_many_blocking(values); }
     /// get_many() for plain threads. Throws std::runtime_error on a worker thread.
     std::vector<T> get_many_blocking(std::size_t max) {
@@ -317,9 +320,11 @@ public:
 
     /// Items in the queue that nobody has reserved: a snapshot.
     [[nodiscard]] std::ptrdiff_t qsize() const noexcept { return block_.size(); }
+    /// True if qsize() is 0: a snapshot.
     [[nodiscard]] bool empty() const noexcept { return block_.size() == 0; }
     /// True if put() would wait now: a snapshot. Never for an unbounded queue.
     [[nodiscard]] bool full() const noexcept { return block_.full(); }
+    /// The bound given at the start; 0 or less: none.
     [[nodiscard]] std::ptrdiff_t maxsize() const noexcept { return block_.limit; }
 
     /// Says that an item got earlier has been dealt with. Throws std::invalid_argument when called more often

@@ -31,7 +31,9 @@ public:
             std::exchange(held_, nullptr)->release();
         }
     }
+    /// False after release(), or once moved from.
     [[nodiscard]] bool owns() const noexcept { return held_ != nullptr; }
+    /// owns().
     explicit operator bool() const noexcept { return owns(); }
 
 private:
