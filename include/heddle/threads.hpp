@@ -31,7 +31,7 @@ struct ThreadJob final : BlockingJob {
             } else if constexpr (std::is_reference_v<R>) {
                 R result = call();
                 work.reset();
-                finish([&] { future.set_result(std::addressof(result)); });
+                finish([&] { future.set_result(result); });
             } else {
                 R result = call();
                 work.reset();
