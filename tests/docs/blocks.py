@@ -4,6 +4,7 @@
     blocks.py generate FOLDER ROOT DOCUMENT...  C++ sources from the documents, and FOLDER/programs.txt, the list for CMake
     blocks.py check ROOT DOCUMENT...       links, Python blocks, and what GCC 12 miscompiles
     blocks.py compare PROGRAM EXPECTED     run a program, compare what it prints
+    blocks.py self-test                    check the checks on planted documents
 
 A block ```cpp is
   a program                  if it defines main(): compiled as it is. A block ```output right after it is what it
@@ -17,6 +18,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 FENCE = re.compile(r"^```(\w*)\s*$")
 COMMENT = re.compile(r"^<!-- cpp: (\w+) -->$")
@@ -151,6 +153,53 @@ def compare(program, expected):
     return 0
 
 
+# What a document says, and what must be reported about it (None: nothing).
+PLANTED = [
+    ("[a](other.md) [b](other.md#a-heading-with-code) [c](#here)\n# Here", None),
+    ("[a](nowhere.md)", "leads nowhere"),
+    ("[a](other.md#no-such)", "has no heading"),
+    ("`[a](nowhere.md)`\n```text\n[a](nowhere.md)\n```", None),
+    ("```python\nawait f()\n```", None),
+    ("```python\nawait f(\n```", "was never closed"),
+    ("```cpp\nauto ok = co_await x;\nif (ok) {}\n```", None),
+    ("```cpp\nif (co_await x) {}\n```", "in a condition"),
+    ("```cpp\nint main() { while (f(co_await x)) {} }\n```", "in a condition"),
+    ("```cpp\nco_await task_group([&](TaskGroup& tg) -> Coro<void> { co_return; });\n```", "a lambda inside"),
+    ("```cpp\nauto body = [&](Timeout& t) -> Coro<void> { co_await f(); };\nco_await timeout(5s, body);\n```", None),
+    ("```cpp\n// " + "x" * 110 + "\n```", "110 columns"),
+    ("```cpp\nint x;", "never closed"),
+    ("<!-- cpp: skipped -->\n```cpp\n```", "is none of"),
+    ("<!-- cpp: declarations -->\ntext\n```cpp\n```", "text between"),
+    ("<!-- cpp: declarations -->\n```text\n```", "is no cpp"),
+    ("```cpp {.x}\n```", "not understood"),
+]
+
+
+def self_test():
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        (root / "other.md").write_text("# A heading with `code`!\n", encoding="utf-8")
+        for text, expected in PLANTED:
+            (root / "a.md").write_text(text, encoding="utf-8")
+            try:
+                found = [*check_links(root, "a.md", text), *check_blocks("a.md", text)]
+            except Fault as fault:
+                found = [str(fault)]
+            if (expected is None and found) or (expected and not any(expected in one for one in found)):
+                failures += 1
+                print(f"--- expected {expected!r}, found {found} in\n{text}")
+        document = "```cpp\n#include <set>\nint main() {}\n```\n```output\n```\n```cpp\nco_await f();\n```\n"
+        generate(root / "out", [("a.md", document)])
+        files = {path.name: path.read_text(encoding="utf-8") for path in (root / "out").iterdir()}
+        if (files["programs.txt"] != "a_md_2|a.md:2|run\n" or "#include <set>" not in files["a_md_2.cpp"] or
+                '#line 8 "a.md"\nco_await f();' not in files["fragments.cpp"]):
+            failures += 1
+            print(f"--- generated {files}")
+    print(f"docs self-test: {len(PLANTED) + 1} cases, {failures} failed")
+    return failures != 0
+
+
 def main():
     match sys.argv[1:]:
         case ["generate", folder, root, *paths]:
@@ -166,6 +215,8 @@ def main():
             return bool(faults)
         case ["compare", program, expected]:
             return compare(program, expected)
+        case ["self-test"]:
+            return self_test()
     print(__doc__)
     return 2
 
