@@ -242,7 +242,8 @@ TEST_P(Race, LosingTasksAreCancelledToo) {
             const Task<int> loser = create_task(sleeper(cleaned_up));
             const Task<int> shielded = create_task(give_after(go, 5));
             co_await until_parked(loser, shielded);
-            const auto result = co_await race(at_once ? give_now(1) : give(1), loser, shield(shielded));
+            Coro<int> winner = at_once ? give_now(1) : give(1);
+            const auto result = co_await race(std::move(winner), loser, shield(shielded));
             EXPECT_EQ(result.index(), 0U);
             EXPECT_TRUE(loser.done() && loser.cancelled());
             EXPECT_EQ(cleaned_up, 1);
@@ -253,7 +254,8 @@ TEST_P(Race, LosingTasksAreCancelledToo) {
             EXPECT_EQ(value, 5);
             // The winner's result stays with it.
             const Task<int> other = create_task(sleeper(cleaned_up));
-            const RaceResult<int> tasks = co_await race(std::vector<Task<int>>{other, shielded});
+            std::vector<Task<int>> both{other, shielded};
+            const RaceResult<int> tasks = co_await race(std::move(both));
             EXPECT_EQ(tasks.index, 1U);
             EXPECT_EQ(tasks.value, 5);
             EXPECT_EQ(shielded.result(), 5);

@@ -23,6 +23,12 @@ using namespace std::chrono_literals;
 
 using Ints = std::vector<Task<int>>;
 
+/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
+template <class... Tasks>
+Ints ints(const Tasks&... tasks) {
+    return {tasks...};
+}
+
 class AsCompletedTest : public OverWorkers {
 protected:
     Event never;
@@ -104,7 +110,7 @@ TEST_P(AsCompletedTest, ASC_01_nobody_asks_while_they_end) {
             co_await seen.wait();
         }
         const Ints order = co_await rest_of(it);
-        EXPECT_EQ(order, (Ints{tasks[2], tasks[0], tasks[1]}));
+        EXPECT_EQ(order, (ints(tasks[2], tasks[0], tasks[1])));
     };
     run(main());
 }
@@ -167,7 +173,7 @@ TEST_P(AsCompletedTest, ASC_06_the_handle_awaited_first_gives_the_first_end) {
         Event go_b;
         const Task<int> a = create_task(give_after(go_a, 1));
         const Task<int> b = create_task(give_after(go_b, 2));
-        auto it = as_completed(Ints{a, b});
+        auto it = as_completed(ints(a, b));
         Coro<Task<int>> first_made = it.next();
         Coro<Task<int>> second_made = it.next();
         go_b.set();
@@ -224,7 +230,7 @@ TEST_P(AsCompletedTest, ASC_07_a_handle_that_is_cancelled_takes_nothing) {
         for (Rounds rounds; rounds.next();) {
             Event go;
             const Task<int> task = create_task(give_after(go, 1));
-            auto it = as_completed(Ints{task});
+            auto it = as_completed(ints(task));
             Task<int> given;
             auto one = [&]() -> Coro<void> { given = co_await it.next(); };
             const Task<void> next = create_task(one());
@@ -246,7 +252,7 @@ TEST_P(AsCompletedTest, ASC_08_duplicates_count_once) {
     auto main = [&]() -> Coro<void> {
         const Task<int> a = create_task(give(1));
         const Task<int> b = create_task(give(2));
-        auto it = as_completed(Ints{a, b, a, a, b});
+        auto it = as_completed(ints(a, b, a, a, b));
         const Ints given = co_await rest_of(it);
         EXPECT_EQ(given.size(), 2U);
         EXPECT_EQ(std::ranges::count(given, a), 1);
@@ -257,7 +263,7 @@ TEST_P(AsCompletedTest, ASC_08_duplicates_count_once) {
 
 TEST_P(AsCompletedTest, ASC_09_no_tasks) {
     auto main = [&]() -> Coro<void> {
-        auto it = as_completed(Ints{});
+        auto it = as_completed(ints());
         const Task<int> nothing = co_await it.next();
         EXPECT_FALSE(nothing);
         auto timed = as_completed(std::vector<Coro<int>>{}, 0ms);
@@ -273,7 +279,7 @@ TEST_P(AsCompletedTest, ASC_10_a_task_that_fails) {
         const Task<int> cancelled = create_task(sleeper());
         cancelled.cancel("this one");
         const Task<int> good = create_task(give(1));
-        auto it = as_completed(Ints{failing, cancelled, good});
+        auto it = as_completed(ints(failing, cancelled, good));
         std::vector<std::string> ends;
         const Ints given = co_await rest_of(it);
         for (const Task<int>& task : given) {
@@ -294,7 +300,7 @@ TEST_P(AsCompletedTest, ASC_11_an_iteration_that_is_given_up) {
         const Task<int> slow = create_task(give_after(go, 2));
         const Task<int> slower = create_task(give_after(go, 3));
         {
-            auto it = as_completed(Ints{slow, quick, slower}, 1h);
+            auto it = as_completed(ints(slow, quick, slower), 1h);
             const Task<int> first = co_await it.next();
             EXPECT_EQ(first, quick);
         }

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -20,6 +21,12 @@ namespace {
 using namespace std::chrono_literals;
 
 using Ints = std::vector<Task<int>>;
+
+/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
+template <class... Tasks>
+Ints ints(const Tasks&... tasks) {
+    return {tasks...};
+}
 
 class AsCompletedTimeout : public OverWorkers {
 protected:
@@ -52,7 +59,7 @@ TEST_P(AsCompletedTimeout, ASC_03_the_time_is_over) {
         const Task<int> slow = create_task(give_after(go, 2));
         const Task<int> slower = create_task(sleeper());
         const auto start = Clock::now();
-        auto it = as_completed(Ints{slow, quick, slower}, 5ms);
+        auto it = as_completed(ints(slow, quick, slower), 5ms);
         const Task<int> first = co_await it.next();
         EXPECT_EQ(first, quick);
         std::string end = co_await ending(it.next());
@@ -83,11 +90,11 @@ TEST_P(AsCompletedTimeout, ASC_03_what_ended_in_time_is_given_though_the_time_is
         for (const auto delay : {0ms, -1ms, 2ms}) {
             const Task<int> meanwhile = create_task(give(2));
             const auto deadline = Clock::now() + delay;
-            auto it = as_completed(Ints{slow, meanwhile, before}, delay);
+            auto it = as_completed(ints(slow, meanwhile, before), delay);
             std::size_t in_time = 1;
             if (delay > 0ms) {
                 co_await meanwhile;
-                in_time += Clock::now() < deadline ? 1 : 0;
+                in_time += Clock::now() < deadline ? 1U : 0U;
                 busy_until(deadline);
             }
             Ints given;
@@ -102,8 +109,8 @@ TEST_P(AsCompletedTimeout, ASC_03_what_ended_in_time_is_given_though_the_time_is
                 }
             }
             EXPECT_GE(given.size(), in_time);
-            EXPECT_EQ(given[0], before);
-            EXPECT_TRUE(given.size() == 1 || given[1] == meanwhile);
+            EXPECT_EQ(std::ranges::count(given, before), 1);
+            EXPECT_EQ(std::ranges::count(given, slow), 0);
             EXPECT_FALSE(slow.done());
             co_await meanwhile;
         }
@@ -114,7 +121,7 @@ TEST_P(AsCompletedTimeout, ASC_03_what_ended_in_time_is_given_though_the_time_is
 
 TEST_P(AsCompletedTimeout, ASC_04_a_timeout_that_is_not_reached) {
     auto main = [&]() -> Coro<void> {
-        auto it = as_completed(Ints{create_task(give(1)), create_task(give(2))}, 1h);
+        auto it = as_completed(ints(create_task(give(1)), create_task(give(2))), 1h);
         std::size_t given = 0;
         while (true) {
             const Task<int> task = co_await it.next();
@@ -126,7 +133,7 @@ TEST_P(AsCompletedTimeout, ASC_04_a_timeout_that_is_not_reached) {
         EXPECT_EQ(given, 2U);
         // The timer is disarmed: nothing happens when its time has come.
         const Task<int> one = create_task(give(3));
-        auto short_one = as_completed(Ints{one}, 5ms);
+        auto short_one = as_completed(ints(one), 5ms);
         const auto short_deadline = Clock::now() + 5ms;
         const std::string end = co_await ending(short_one.next());
         EXPECT_TRUE(end == "value" || Clock::now() >= short_deadline);

@@ -21,6 +21,12 @@ namespace {
 
 using Ints = std::vector<Task<int>>;
 
+/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
+template <class... Tasks>
+Ints ints(const Tasks&... tasks) {
+    return {tasks...};
+}
+
 class WaitCancel : public OverWorkers {
 protected:
     Event never;
@@ -44,7 +50,7 @@ TEST_P(WaitCancel, WAIT_13_the_caller_is_cancelled) {
         const Task<int> b = create_task(give_after(go, 2));
         for (const ReturnWhen when : {ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION}) {
             auto waits = [&]() -> Coro<void> {
-                co_await wait(Ints{a, b}, {.timeout = std::chrono::hours(1), .return_when = when});
+                co_await wait(ints(a, b), {.timeout = std::chrono::hours(1), .return_when = when});
             };
             const Task<void> waiter = create_task(waits());
             co_await until_parked(a, b, waiter);
@@ -73,7 +79,7 @@ TEST_P(WaitCancel, WAIT_13_the_caller_is_cancelled_before_it_waits) {
         std::string end;
         auto waits = [&]() -> Coro<void> {
             current_task().cancel();
-            end = co_await ending(wait(Ints{a}));
+            end = co_await ending(wait(ints(a)));
         };
         co_await create_task(waits());
         EXPECT_EQ(end, "CancelledError");
@@ -93,8 +99,8 @@ TEST_P(WaitCancel, WAIT_13_cancel_against_the_end_of_the_task) {
             const Task<int> task = create_task(give_after(go, 1));
             bool returned = false;
             auto waits = [&]() -> Coro<void> {
-                const Waited<int> result = co_await wait(Ints{task});
-                EXPECT_EQ(result.done, Ints{task});
+                const Waited<int> result = co_await wait(ints(task));
+                EXPECT_EQ(result.done, ints(task));
                 returned = true;
             };
             const Task<void> waiter = create_task(waits());
@@ -124,14 +130,14 @@ TEST_P(WaitCancel, WAIT_14_nothing_stays_with_a_pending_task) {
         std::size_t before = 0;
         for (std::size_t i = 0; i < total; ++i) {
             const Task<int> quick = create_task(give(1));
-            const Waited<int> result = co_await wait(Ints{immortal, quick}, {.return_when = FIRST_COMPLETED});
-            EXPECT_EQ(result.pending, Ints{immortal});
+            const Waited<int> result = co_await wait(ints(immortal, quick), {.return_when = FIRST_COMPLETED});
+            EXPECT_EQ(result.pending, ints(immortal));
             if (i % 4 == 0) {
                 const Waited<int> nothing =
-                    co_await wait(Ints{immortal}, {.timeout = std::chrono::nanoseconds(0)});
-                EXPECT_EQ(nothing.pending, Ints{immortal});
+                    co_await wait(ints(immortal), {.timeout = std::chrono::nanoseconds(0)});
+                EXPECT_EQ(nothing.pending, ints(immortal));
             } else if (i % 4 == 1) {
-                auto waits = [&]() -> Coro<void> { co_await wait(Ints{immortal}); };
+                auto waits = [&]() -> Coro<void> { co_await wait(ints(immortal)); };
                 const Task<void> waiter = create_task(waits());
                 co_await yield();
                 waiter.cancel();

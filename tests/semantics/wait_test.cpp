@@ -24,6 +24,12 @@ using namespace std::chrono_literals;
 
 using Ints = std::vector<Task<int>>;
 
+/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
+template <class... Tasks>
+Ints ints(const Tasks&... tasks) {
+    return {tasks...};
+}
+
 class Wait : public OverWorkers {
 protected:
     Event never;
@@ -68,7 +74,7 @@ TEST_P(Wait, WAIT_01_all_completed) {
         Event go_b;
         const Task<int> a = create_task(give_after(go_a, 1));
         const Task<int> b = create_task(give_after(go_b, 2));
-        const Task<Waited<int>> waiter = create_task(waiting({a, b}, {}));
+        const Task<Waited<int>> waiter = create_task(waiting(ints(a, b), {}));
         co_await until_parked(a, b, waiter);
         go_b.set();
         co_await b;
@@ -76,7 +82,7 @@ TEST_P(Wait, WAIT_01_all_completed) {
         EXPECT_FALSE(waiter.done());
         go_a.set();
         const Waited<int>& both = co_await waiter;
-        EXPECT_EQ(both.done, (Ints{a, b}));
+        EXPECT_EQ(both.done, (ints(a, b)));
         EXPECT_TRUE(both.pending.empty());
         EXPECT_TRUE(a.done() && b.done());
 
@@ -87,11 +93,11 @@ TEST_P(Wait, WAIT_01_all_completed) {
             co_return;
         };
         const Task<void> ready = create_task(other());
-        const Waited<int> again = co_await wait(Ints{a, b});
-        if (workers() == 1) {
+        const Waited<int> again = co_await wait(ints(a, b));
+        if (workers() == 1 && !HEDDLE_FORCE_SUSPEND) {
             EXPECT_FALSE(other_ran);
         }
-        EXPECT_EQ(again.done, (Ints{a, b}));
+        EXPECT_EQ(again.done, (ints(a, b)));
         EXPECT_TRUE(again.pending.empty());
         co_await ready;
     };
@@ -104,14 +110,14 @@ TEST_P(Wait, WAIT_02_duplicates_count_once) {
         const Task<int> a = create_task(give_after(go, 1));
         const Task<int> b = create_task(give(2));
         const Task<int> c = create_task(sleeper());
-        const Waited<int> one = co_await wait(Ints{a, c, b, a, b, c}, first_completed);
-        EXPECT_EQ(one.done, Ints{b});
-        EXPECT_EQ(one.pending, (Ints{a, c}));
+        const Waited<int> one = co_await wait(ints(a, c, b, a, b, c), first_completed);
+        EXPECT_EQ(one.done, ints(b));
+        EXPECT_EQ(one.pending, (ints(a, c)));
         go.set();
-        const Waited<int> all = co_await wait(Ints{b, a, a, b});
-        EXPECT_EQ(all.done, (Ints{b, a}));
+        const Waited<int> all = co_await wait(ints(b, a, a, b));
+        EXPECT_EQ(all.done, (ints(b, a)));
         EXPECT_TRUE(all.pending.empty());
-        co_await end({c});
+        co_await end(ints(c));
     };
     run(main());
 }
@@ -124,7 +130,7 @@ static_assert(!CanWaitFor<Task<int>> && !CanWaitFor<std::vector<Coro<int>>> && !
 TEST_P(Wait, WAIT_03_nothing_to_wait_for) {
     auto main = []() -> Coro<void> {
         // At the call, not when it is awaited.
-        EXPECT_THROW(static_cast<void>(wait(Ints{})), std::invalid_argument);
+        EXPECT_THROW(static_cast<void>(wait(ints())), std::invalid_argument);
         const Ints none;
         const std::string text =
             ending_of([&] { static_cast<void>(wait(std::span<const Task<int>>(none), first_completed)); });
@@ -140,12 +146,12 @@ TEST_P(Wait, WAIT_04_first_completed) {
         Event go_b;
         const Task<int> a = create_task(give_after(go_a, 1));
         const Task<int> b = create_task(give_after(go_b, 2));
-        const Task<Waited<int>> waiter = create_task(waiting({a, b}, first_completed));
+        const Task<Waited<int>> waiter = create_task(waiting(ints(a, b), first_completed));
         co_await until_parked(a, b, waiter);
         go_b.set();
         const Waited<int>& first = co_await waiter;
-        EXPECT_EQ(first.done, Ints{b});
-        EXPECT_EQ(first.pending, Ints{a});
+        EXPECT_EQ(first.done, ints(b));
+        EXPECT_EQ(first.pending, ints(a));
         EXPECT_FALSE(a.done());
         EXPECT_EQ(a.cancelling(), 0);
         go_a.set();
@@ -153,10 +159,10 @@ TEST_P(Wait, WAIT_04_first_completed) {
         EXPECT_EQ(value, 1);
         // One that is done already is enough.
         const Task<int> c = create_task(sleeper());
-        const Waited<int> at_once = co_await wait(Ints{c, a}, first_completed);
-        EXPECT_EQ(at_once.done, Ints{a});
-        EXPECT_EQ(at_once.pending, Ints{c});
-        co_await end({c});
+        const Waited<int> at_once = co_await wait(ints(c, a), first_completed);
+        EXPECT_EQ(at_once.done, ints(a));
+        EXPECT_EQ(at_once.pending, ints(c));
+        co_await end(ints(c));
     };
     run(main());
 }
@@ -170,7 +176,7 @@ TEST_P(Wait, WAIT_05_done_is_judged_at_the_return) {
             const Task<int> b = create_task(give_after(go_b, 2));
             const Task<int> c = create_task(sleeper());
             auto waits = [&]() -> Coro<void> {
-                const Waited<int> result = co_await wait(Ints{a, b, c}, first_completed);
+                const Waited<int> result = co_await wait(ints(a, b, c), first_completed);
                 EXPECT_GE(result.done.size(), 1U);
                 EXPECT_EQ(result.done.size() + result.pending.size(), 3U);
                 for (const Task<int>& task : result.done) {
@@ -179,7 +185,7 @@ TEST_P(Wait, WAIT_05_done_is_judged_at_the_return) {
                     EXPECT_EQ(std::ranges::count(result.pending, task), 0);
                 }
                 if (workers() == 1) {
-                    EXPECT_EQ(result.done, (Ints{a, b}));
+                    EXPECT_EQ(result.done, (ints(a, b)));
                 }
             };
             const Task<void> waiter = create_task(waits());
@@ -189,7 +195,7 @@ TEST_P(Wait, WAIT_05_done_is_judged_at_the_return) {
             go_b.set();
             co_await waiter;
             co_await settle(a, b);
-            co_await end({c});
+            co_await end(ints(c));
         }
     };
     run(main());
@@ -201,27 +207,27 @@ TEST_P(Wait, WAIT_06_first_exception) {
         const Task<int> slow = create_task(sleeper());
         const Task<int> failing = create_task(fail_after(go, "boom"));
         const Task<int> quick = create_task(give(1));
-        const Task<Waited<int>> waiter = create_task(waiting({slow, failing, quick}, first_exception));
+        const Task<Waited<int>> waiter = create_task(waiting(ints(slow, failing, quick), first_exception));
         co_await quick;
         co_await until_parked(slow, failing, waiter);
         EXPECT_FALSE(waiter.done());  // a value does not end it
         go.set();
         const Waited<int>& result = co_await waiter;
-        EXPECT_EQ(result.done, (Ints{failing, quick}));
-        EXPECT_EQ(result.pending, Ints{slow});
+        EXPECT_EQ(result.done, (ints(failing, quick)));
+        EXPECT_EQ(result.pending, ints(slow));
         EXPECT_EQ(slow.cancelling(), 0);
         EXPECT_EQ(ending_of(failing), "boom");
         // Failed before the call.
-        const Waited<int> at_once = co_await wait(Ints{slow, failing}, first_exception);
-        EXPECT_EQ(at_once.done, Ints{failing});
-        EXPECT_EQ(at_once.pending, Ints{slow});
+        const Waited<int> at_once = co_await wait(ints(slow, failing), first_exception);
+        EXPECT_EQ(at_once.done, ints(failing));
+        EXPECT_EQ(at_once.pending, ints(slow));
         // Nobody fails: waits for all.
         const Task<int> a = create_task(give(1));
         const Task<int> b = create_task(give(2));
-        const Waited<int> all = co_await wait(Ints{a, b}, first_exception);
-        EXPECT_EQ(all.done, (Ints{a, b}));
+        const Waited<int> all = co_await wait(ints(a, b), first_exception);
+        EXPECT_EQ(all.done, (ints(a, b)));
         EXPECT_TRUE(all.pending.empty());
-        co_await end({slow});
+        co_await end(ints(slow));
     };
     run(main());
 }
@@ -230,17 +236,18 @@ TEST_P(Wait, WAIT_07_a_cancelled_task_is_no_exception) {
     auto main = [&]() -> Coro<void> {
         Event go;
         const Task<int> before = create_task(sleeper());
-        co_await end({before});
+        co_await end(ints(before));
         const Task<int> cancelled = create_task(sleeper());
         const Task<int> other = create_task(give_after(go, 1));
-        const Task<Waited<int>> waiter = create_task(waiting({before, cancelled, other}, first_exception));
+        const Task<Waited<int>> waiter =
+            create_task(waiting(ints(before, cancelled, other), first_exception));
         co_await until_parked(cancelled, other, waiter);
-        co_await end({cancelled});
+        co_await end(ints(cancelled));
         co_await until_parked(waiter);
         EXPECT_FALSE(waiter.done());
         go.set();
         const Waited<int>& all = co_await waiter;
-        EXPECT_EQ(all.done, (Ints{before, cancelled, other}));
+        EXPECT_EQ(all.done, (ints(before, cancelled, other)));
         EXPECT_TRUE(all.pending.empty());
         EXPECT_TRUE(cancelled.cancelled());
     };
@@ -255,7 +262,7 @@ TEST_P(Wait, WAIT_08_errors_are_read_from_done) {
         const Task<int> good = create_task(give(1));
         const Task<int> cancelled = create_task(sleeper());
         cancelled.cancel();
-        const Waited<int> all = co_await wait(Ints{failing, good, cancelled});
+        const Waited<int> all = co_await wait(ints(failing, good, cancelled));
         EXPECT_EQ(all.done.size(), 3U);
         EXPECT_EQ(ending_of(all.done[0]), "boom");
         EXPECT_EQ(ending_of(all.done[1]), "value");
@@ -284,10 +291,10 @@ TEST_P(Wait, WAIT_09_timeout) {
         for (const ReturnWhen when : {ALL_COMPLETED, FIRST_EXCEPTION}) {
             const auto start = Clock::now();
             const Waited<int> result =
-                co_await wait(Ints{quick, slow}, {.timeout = 5ms, .return_when = when});
+                co_await wait(ints(quick, slow), {.timeout = 5ms, .return_when = when});
             EXPECT_GE(Clock::now() - start, 5ms);
-            EXPECT_EQ(result.done, Ints{quick});
-            EXPECT_EQ(result.pending, Ints{slow});
+            EXPECT_EQ(result.done, ints(quick));
+            EXPECT_EQ(result.pending, ints(slow));
             EXPECT_FALSE(slow.done());
             EXPECT_EQ(slow.cancelling(), 0);
             EXPECT_EQ(current_task().cancelling(), 0);
@@ -295,15 +302,15 @@ TEST_P(Wait, WAIT_09_timeout) {
         // A timeout that is not reached has no effect, also later.
         const auto deadline = Clock::now() + 5ms;
         const Waited<int> in_time =
-            co_await wait(Ints{quick, slow}, {.timeout = 5ms, .return_when = FIRST_COMPLETED});
-        EXPECT_EQ(in_time.done, Ints{quick});
+            co_await wait(ints(quick, slow), {.timeout = 5ms, .return_when = FIRST_COMPLETED});
+        EXPECT_EQ(in_time.done, ints(quick));
         const std::string later = co_await ending(sleep_until(deadline + 5ms));
         EXPECT_EQ(later, "value");
         const Task<int> another = create_task(give(2));
         const Waited<int> no_limit =
-            co_await wait(Ints{another}, {.timeout = std::chrono::nanoseconds::max()});
-        EXPECT_EQ(no_limit.done, Ints{another});
-        co_await end({slow});
+            co_await wait(ints(another), {.timeout = std::chrono::nanoseconds::max()});
+        EXPECT_EQ(no_limit.done, ints(another));
+        co_await end(ints(slow));
     };
     run(main());
 }
@@ -317,7 +324,7 @@ TEST_P(Wait, WAIT_10_a_task_ends_at_the_timeout) {
             };
             const auto start = Clock::now();
             const Task<int> task = create_task(ends_at(start + 300us));
-            const Waited<int> result = co_await wait(Ints{task}, {.timeout = 300us});
+            const Waited<int> result = co_await wait(ints(task), {.timeout = 300us});
             const bool done_now = task.done();
             EXPECT_EQ(result.done.size() + result.pending.size(), 1U);
             EXPECT_TRUE(result.done.empty() || done_now);
@@ -336,12 +343,12 @@ TEST_P(Wait, WAIT_11_no_time_at_all) {
         co_await quick;
         co_await until_parked(slow);
         for (const auto delay : {0ms, -1ms, -1'000'000ms}) {
-            const Waited<int> result = co_await wait(Ints{slow, quick}, {.timeout = delay});
-            EXPECT_EQ(result.done, Ints{quick});
-            EXPECT_EQ(result.pending, Ints{slow});
+            const Waited<int> result = co_await wait(ints(slow, quick), {.timeout = delay});
+            EXPECT_EQ(result.done, ints(quick));
+            EXPECT_EQ(result.pending, ints(slow));
             EXPECT_EQ(slow.cancelling(), 0);
         }
-        co_await end({slow});
+        co_await end(ints(slow));
     };
     run(main());
 }
@@ -355,7 +362,7 @@ TEST_P(Wait, WAIT_12_any_range_of_tasks) {
         const Waited<int> of_array = co_await wait(array, first_completed);
         EXPECT_GE(of_array.done.size(), 1U);
         const Waited<int> of_span = co_await wait(std::span<const Task<int>>(array));
-        EXPECT_EQ(of_span.done, (Ints{array[0], array[1]}));
+        EXPECT_EQ(of_span.done, (ints(array[0], array[1])));
         // A view that makes each task when it is looked at.
         int made = 0;
         auto make = [&](int i) {
