@@ -230,7 +230,8 @@ auto gather(As&&... awaitables) {
     return detail::GatherTuple<false, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
         std::tuple(detail::as_member(std::forward<As>(awaitables))...));
 }
-/// The same for any number of children of one type; the results come as a vector.
+/// The same for any number of children of one type; the results come as a vector. Throws std::length_error
+/// from 2^20 - 1 children on. O(children).
 template <detail::Awaitable A>
 auto gather(std::vector<A> awaitables) {
     return detail::GatherVector<false, decltype(detail::as_member(std::declval<A>()))>(

@@ -82,7 +82,8 @@ private:
 
 /// asyncio.PriorityQueue: the smallest item is got first; equal ones in any order.
 ///
-/// A comparison that throws: put() throws its error, but the item is in the queue and may come out of order.
+/// PriorityQueue(maxsize = 0, compare). put and get are O(log n). A comparison that throws: put() throws its
+/// error, but the item is in the queue and may come out of order.
 template <class T, class Compare = std::less<>>
 class PriorityQueue : public detail::BasicQueue<T, detail::HeapContainer<T, Compare>> {
     using detail::BasicQueue<T, detail::HeapContainer<T, Compare>>::BasicQueue;

@@ -139,7 +139,8 @@ T take_result(Task<T> task, const SigintGuard& sigint) {
 }  // namespace detail
 
 /// asyncio.run: runs `main` on a runtime of its own, then cancels what is left, waits for it and shuts down.
-/// Gives main's result or throws what it threw. SIGINT: see RuntimeOptions::handle_sigint.
+/// Gives main's result or throws what it threw: CancelledError("SIGINT") after a SIGINT, see
+/// RuntimeOptions::handle_sigint. Throws std::runtime_error on a worker thread.
 template <class T>
 T run(Coro<T> main, RuntimeOptions options = {}) {
     detail::require_no_worker("run()");
