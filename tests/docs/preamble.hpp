@@ -1,5 +1,5 @@
-// What the code fragments of the documents take for granted: the library, chrono's literals, and stand-ins for the
-// reader's own functions. See blocks.py.
+// What the code fragments of the documents take for granted: the library, chrono's literals, and stand-ins
+// for the reader's own functions. See blocks.py.
 
 #pragma once
 
