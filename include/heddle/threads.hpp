@@ -4,6 +4,7 @@
 #include <heddle/future.hpp>
 #include <heddle/runtime.hpp>
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@ struct ThreadJob final : BlockingJob {
         if (future.done()) {
             return;  // cancelled while it waited for a thread: not called at all
         }
+        std::exception_ptr error;
         try {
             if constexpr (std::is_void_v<R>) {
                 call();
@@ -38,8 +40,11 @@ struct ThreadJob final : BlockingJob {
                 finish([&] { future.set_result(std::move(result)); });
             }
         } catch (...) {
+            error = std::current_exception();
+        }
+        if (error != nullptr) {
             work.reset();
-            finish([&] { future.set_exception(std::current_exception()); });
+            finish([&] { future.set_exception(std::move(error)); });
         }
     }
     /// Whoever waited may have been cancelled: then the future is decided already and the result dropped.

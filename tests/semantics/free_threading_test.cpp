@@ -103,7 +103,6 @@ TEST_P(FreeThreading, FT_02_many_look_while_tasks_are_created) {
                 std::vector<Task<void>> all;
                 runtime.run(look(all));
                 EXPECT_GE(all.size(), before);
-                EXPECT_LE(all.size(), tasks + threads);
                 std::vector<Task<void>> expected(created.begin(),
                                                  created.begin() + static_cast<std::ptrdiff_t>(before));
                 const auto known = [&](const Task<void>& task) { return contains(all, task); };

@@ -52,9 +52,9 @@ TEST_P(ParallelHandles, PAR_29_a_plain_thread_blocks_on_a_task) {
 }
 
 TEST_P(ParallelHandles, PAR_29_on_a_worker_it_is_an_error) {
+    Event never;
     Runtime runtime(options());
     Runtime other(options());
-    Event never;
     auto hangs = [&]() -> Coro<void> { co_await never.wait(); };
     auto main = [&](Task<void> task) -> Coro<void> {
         const Task<void> mine = create_task(hangs());

@@ -192,7 +192,7 @@ TEST_P(ParallelLifecycle, PAR_109_a_thousand_runtimes_leave_nothing_behind) {
     Lock lock;
     auto works = [&](Probe probe) -> Coro<void> {
         const Probe local(counts);
-        auto function = [&] { EXPECT_EQ(probe.value(), 6); };
+        auto function = [value = probe.value()] { EXPECT_EQ(value, 6); };  // may outlive this frame
         for (unsigned i = 0;; ++i) {
             co_await yield();
             const auto held = co_await lock.scoped();
