@@ -26,6 +26,8 @@ public:
     /// With the lock held: throws CancelledError if the wait was cancelled, after passing a notification on.
     void finish();
     void wait_blocking(const char* what);
+    /// A waiter that was notified: it goes on when the lock gets to it.
+    static void queue_for(Lock& lock, WaitToken token) noexcept;
 
 protected:
     ~ConditionWait() = default;
@@ -111,10 +113,10 @@ private:
 
 /// Waiting for a state that a Lock protects, as asyncio.Condition; may be used from any thread.
 ///
-/// Order: notify wakes in the order of waiting. A woken task first takes the lock again, in the lock's order.
-/// wait() may return without a notification meant for it only if another waiter was cancelled; use
-/// wait_for(predicate). A notification is never lost: one that reaches a waiter which is then cancelled goes
-/// to the next.
+/// Order: notify takes those who wait in the order of waiting and puts them at the end of the lock's queue:
+/// each wakes with the lock held, in that order, before all who come for the lock later. wait() may return
+/// without a notification meant for it only if another waiter was cancelled; use wait_for(predicate). A
+/// notification is never lost: one that reaches a waiter which is then cancelled goes to the next.
 /// Happens-before: what was done under the lock before notify is seen after wait.
 /// Destruction: as the lock's, when nobody waits or will call.
 /// Cost: 32 bytes; notify without waiters is a look at one cache line.

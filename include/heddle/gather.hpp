@@ -6,6 +6,7 @@
 
 #include <array>
 #include <memory>
+#include <ranges>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -124,7 +125,8 @@ public:
 private:
     template <class... Members, std::size_t... I>
     std::tuple<Coro<Ts>...> bind(std::tuple<Members...>&& members, std::index_sequence<I...>) {
-        std::tuple<Coro<Ts>...> coros{member_coro(std::move(std::get<I>(members)), this->scope_)...};
+        std::tuple<Coro<Ts>...> coros{
+            member_coro(std::move(std::get<I>(members)), this->scope_, Children::children[I])...};
         (bind_child(this->scope_, Children::children[I], std::get<I>(coros)), ...);
         return coros;
     }
@@ -159,7 +161,7 @@ public:
           GatherBase<Tolerant>({children.get(), checked_size(members.size())}) {
         coros_.reserve(members.size());
         for (std::size_t i = 0; i < members.size(); ++i) {
-            coros_.push_back(member_coro(std::move(members[i]), this->scope_));
+            coros_.push_back(member_coro(std::move(members[i]), this->scope_, children[i]));
             bind_child(this->scope_, children[i], coros_.back());
         }
     }
@@ -237,6 +239,13 @@ auto gather(std::vector<A> awaitables) {
     return detail::GatherVector<false, decltype(detail::as_member(std::declval<A>()))>(
         detail::as_members(std::move(awaitables)));
 }
+/// The same for the elements of any range, which are moved out of a range that is given up:
+/// `gather(std::views::iota(0, 5) | std::views::transform(work))`.
+template <std::ranges::input_range R>
+    requires detail::Awaitable<std::ranges::range_value_t<R>> && (!detail::Awaitable<R>)
+auto gather(R&& range) {
+    return gather(detail::listed(std::forward<R>(range)));
+}
 /// gather that never throws a child's error: each child gives a Result.
 template <detail::Awaitable... As>
 auto gather(ReturnExceptions, As&&... awaitables) {
@@ -248,6 +257,13 @@ template <detail::Awaitable A>
 auto gather(ReturnExceptions, std::vector<A> awaitables) {
     return detail::GatherVector<true, decltype(detail::as_member(std::declval<A>()))>(
         detail::as_members(std::move(awaitables)));
+}
+
+/// The same for the elements of any range.
+template <std::ranges::input_range R>
+    requires detail::Awaitable<std::ranges::range_value_t<R>> && (!detail::Awaitable<R>)
+auto gather(ReturnExceptions tag, R&& range) {
+    return gather(tag, detail::listed(std::forward<R>(range)));
 }
 
 }  // namespace heddle

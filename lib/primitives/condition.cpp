@@ -1,13 +1,18 @@
 #include <heddle/condition.hpp>
 
-#include <array>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 
 // Waiting and notifying happen under the lock; only giving up does not. A waiter leaves its token before it
 // gives the lock away, so a notifier that gets the lock afterwards always finds it.
 //
-// Taking the lock back must not be cut short: it parks with Cancellable::no, requests stay in the word, and
-// finish() looks at them when the lock is held.
+// notify() does not wake: it moves the token to the end of the lock's queue (wait morphing), and the release
+// that reaches it wakes the task with the lock in its hands. So those who are notified get the lock in that
+// order, before all who come for it later, and none wakes up only to wait again. Moving is a CAS on the
+// waiter's word: it fails if a request has ended the wait, which then goes for the lock by itself, and the
+// notification is for the next. Once it is moved no request interrupts it; finish() looks at them when the
+// lock is held.
 
 namespace heddle::detail {
 
@@ -42,14 +47,17 @@ bool ConditionWait::sleep() {
     return suspension_.commit() || awake();
 }
 
-/// Notified or asked to stop; the lock is not held.
+/// Notified, with the lock, or asked to stop, without it.
 bool ConditionWait::awake() {
-    if (suspension_.interrupted()) {
-        cancelled_ = true;
-        const EpochPin pin;
-        notified_ = !condition_.queue_.load(acquire)->leave(place_, suspension_.waiter());  // acquire [link]
-    } else {
+    if (suspension_.waiter().take_moved()) {
         notified_ = true;
+        return locked();
+    }
+    cancelled_ = suspension_.interrupted() || cancelled_;
+    {
+        const EpochPin pin;
+        static_cast<void>(
+            condition_.queue_.load(acquire)->leave(place_, suspension_.waiter()));  // acquire [link]
     }
     return lock_again();
 }
@@ -97,7 +105,19 @@ void ConditionWait::wait_blocking(const char* what) {
     if (queued) {
         suspension_.block();
     }
-    condition_.lock_.acquire_blocking();
+    if (!suspension_.waiter().take_moved()) {
+        condition_.lock_.acquire_blocking();
+    }
+}
+
+void ConditionWait::queue_for(Lock& lock, WaitToken token) noexcept {
+    WaitPlace unused;  // nobody gives up any more
+    if (!lock.permits_.take() && lock.permits_.enqueue(token, unused)) {
+        return;
+    }
+    if (token.who->claim(token.seq)) {  // the lock was free: whoever notified did not hold it
+        schedule(*token.who);
+    }
 }
 
 }  // namespace heddle::detail
@@ -126,10 +146,7 @@ void Condition::notify(std::ptrdiff_t n) {
 
 void Condition::notify_all() {
     require_lock(notifying);
-    const detail::EpochPin pin;
-    if (detail::WaitQueue* queue = queue_.load(detail::acquire); queue != nullptr) {  // acquire [link]
-        queue->resume_all(queue->tail_index());
-    }
+    notify_locked(std::numeric_limits<std::ptrdiff_t>::max());
 }
 
 void Condition::notify_locked(std::ptrdiff_t n) noexcept {
@@ -139,13 +156,14 @@ void Condition::notify_locked(std::ptrdiff_t n) noexcept {
         return;
     }
     const std::uint64_t end = queue->tail_index();
-    for (; n > 0; --n) {
+    while (n > 0) {
         const detail::WaitToken token = queue->resume_next_below(end);
         if (token.who == nullptr) {
             return;
         }
-        if (token.who->claim(token.seq)) {
-            detail::schedule(*token.who);
+        if (token.who->move(token.seq)) {
+            detail::ConditionWait::queue_for(lock_, token);
+            --n;
         }
     }
 }

@@ -20,9 +20,13 @@
 
 namespace heddle::detail {
 
+#ifndef HEDDLE_RING_SIZE
+#define HEDDLE_RING_SIZE 256
+#endif
+
 class ReadyRing : Immovable {
 public:
-    static constexpr std::uint32_t capacity = 256;
+    static constexpr std::uint32_t capacity = HEDDLE_RING_SIZE;
 
     /// Owner only. `spill(tasks, n)` takes half of a full ring.
     template <class Spill>

@@ -114,6 +114,22 @@ Worker::Work Worker::steal_from(Worker& victim, bool also_slot) {
     return {};
 }
 
+/// A worker that never runs out of tasks of its own does not search. So that what lies behind a long step of
+/// another one is not forgotten, it looks at one of them now and then: nothing moved since the last look?
+Worker::Work Worker::relieve() {
+    const auto n = static_cast<unsigned>(scheduler->workers_.size());
+    if (n == 1) {
+        return {};
+    }
+    Worker& watched = *scheduler->workers_[watched_];
+    if (&watched != this && watched.turns() == watched_turns_ && watched.has_stealable()) {
+        return steal_from(watched, true);
+    }
+    watched_ = (watched_ + 1) % n;
+    watched_turns_ = scheduler->workers_[watched_]->turns();
+    return {};
+}
+
 /// The last look before sleeping, after everybody's stores have become visible.
 bool Worker::anything_to_do() const {
     if (!scheduler->inject_.looks_empty() || scheduler->stopping_.load(acquire)) {  // acquire [stop]

@@ -12,6 +12,7 @@ namespace heddle::detail {
 namespace {
 
 constexpr std::uint32_t fairness_period = 61;
+constexpr std::uint32_t relief_period = 1024;
 constexpr std::uint32_t max_slot_streak = 3;
 constexpr std::size_t inject_batch = 128;
 
@@ -32,13 +33,12 @@ void Worker::run() {
         if (TaskControl* task = next_local(); task != nullptr) {
             stop_searching();
             execute(*task);
+            if (tick_ % relief_period == 0) [[unlikely]] {
+                execute(relieve());
+            }
             continue;
         }
-        if (const Work found = search(); found.task != nullptr) {
-            execute(*found.task);
-        } else if (found.child != nullptr) {
-            execute(*found.child);
-        }
+        execute(search());
     }
     this_worker = nullptr;
 }
@@ -151,7 +151,13 @@ void Worker::execute(TaskControl& task) {
     }
 }
 
-void Worker::execute(ForkChild& child) { drive(fork_adopt(*this, child)); }
+void Worker::execute(const Work& work) {
+    if (work.task != nullptr) {
+        execute(*work.task);
+    } else if (work.child != nullptr) {
+        drive(fork_adopt(*this, *work.child));
+    }
+}
 
 /// A task that was cancelled before its first step never runs.
 std::coroutine_handle<> Worker::first_step(TaskControl& task) {
@@ -161,7 +167,8 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
         return std::coroutine_handle<>::from_address(task.resume);
     }
     if (task.kind == TaskKind::fork_child) {
-        return fork_skip(*static_cast<ForkChild*>(task.frame));
+        auto& child = *static_cast<ForkChild*>(task.frame);
+        return child.starts_anyway ? child.frame : fork_skip(child);
     }
     finish = [](TaskControl& control, void* frame) noexcept {
         const std::string message = take_cancel_message(control);

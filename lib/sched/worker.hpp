@@ -60,7 +60,7 @@ private:
     void stop_searching() noexcept;
     void housekeeping();
     void execute(TaskControl& task);
-    void execute(ForkChild& child);
+    void execute(const Work& work);
     void drive(std::coroutine_handle<> next);
     [[nodiscard]] std::coroutine_handle<> first_step(TaskControl& task);
     void end_root();
@@ -71,6 +71,7 @@ private:
     [[nodiscard]] Work steal_once(bool also_slots);
     [[nodiscard]] Work steal_from(Worker& victim, bool also_slot);
     [[nodiscard]] Work search_until_parked();
+    [[nodiscard]] Work relieve();
     [[nodiscard]] bool anything_to_do() const;
     void park_idle(bool searching);
     [[nodiscard]] bool keep_watch();
@@ -83,6 +84,8 @@ private:
     std::uint32_t slot_streak_ = 0;
     std::uint32_t random_;
     std::int64_t spin_ns_;
+    unsigned watched_ = 0;  // for relieve(): whom it looked at last, and how far that one was
+    std::uint32_t watched_turns_ = 0;
     TimerWheel timers_;
     ReadyFifo fifo_;  // single only
     Parker parker_;

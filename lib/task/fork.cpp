@@ -168,7 +168,8 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
             break;
         }
         --on_deque;
-        if (child->control.load(relaxed) != 0) {  // relaxed: set by this thread, or soon enough
+        // relaxed: set by this thread, or soon enough
+        if (child->control.load(relaxed) != 0 && !child->starts_anyway) {
             child->never_ran = true;
             ++ended_in_line;
             continue;
@@ -265,7 +266,8 @@ std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
 
 std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
     detach(child);
-    if (child.control.load(relaxed) != 0) {  // relaxed: a cancel that comes later finds the child running
+    // relaxed: a cancel that comes later finds the child running
+    if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway) {
         return fork_skip(child);
     }
     thief.current = Running(&child);

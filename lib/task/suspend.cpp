@@ -118,7 +118,7 @@ void block_until_claimed(Waiter& me, std::uint64_t seq) noexcept {
 
 bool take_due_scopes(Waiter& who) noexcept {
     auto& control = static_cast<TaskControl&>(who);
-    TaskExtras* extras = control.extras.load(relaxed);  // relaxed: scopes are the owner's own
+    TaskExtras* extras = control.extras.load(acquire);  // acquire [extras]: somebody else may have made them
     if (extras == nullptr) {
         return false;
     }

@@ -12,8 +12,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <list>
 #include <memory>
 #include <numeric>
+#include <ranges>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -326,6 +328,31 @@ TEST_P(GatherApi, CancellingManyChildren) {
         const std::string end = co_await ending(task);
         EXPECT_EQ(end, "CancelledError");
         EXPECT_EQ(waiters(never), 0U);
+    });
+}
+
+TEST_P(GatherApi, AnyRangeOfAwaitables) {
+    auto work = [](int n) -> Coro<int> {
+        co_await yield();
+        co_return n* n;
+    };
+    run([&]() -> Coro<void> {
+        auto squares = gather(std::views::iota(1, 5) | std::views::transform(work));
+        const std::vector<int> results = co_await squares;
+        EXPECT_EQ(results, (std::vector<int>{1, 4, 9, 16}));
+        std::list<Task<int>> tasks;
+        for (int n = 5; n < 8; ++n) {
+            tasks.push_back(create_task(work(n)));
+        }
+        auto both = gather(tasks);  // the caller keeps its handles
+        const std::vector<int> more = co_await both;
+        EXPECT_EQ(more, (std::vector<int>{25, 36, 49}));
+        EXPECT_EQ(tasks.size(), 3U);
+        std::list<Coro<int>> coros;
+        coros.push_back(work(9));
+        auto last = gather(return_exceptions, std::move(coros));
+        const std::vector<Result<int>> kept = co_await last;
+        EXPECT_EQ(kept.at(0).value(), 81);
     });
 }
 

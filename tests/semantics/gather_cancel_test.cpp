@@ -234,5 +234,29 @@ TEST_P(GatherCancel, GAT_17_shielded_children) {
     run(main());
 }
 
+// The children that wait for the tasks have not taken their first step: the tasks are cancelled all the same.
+TEST_P(GatherCancel, GAT_09_caller_is_cancelled_before_its_children_have_begun) {
+    auto main = [&]() -> Coro<void> {
+        const Task<int> a = create_task(sleeper());
+        const Task<int> b = create_task(sleeper());
+        co_await until_parked(a, b);
+        auto nothing = []() -> Coro<void> { co_return; };
+        Task<void> ready;
+        auto together = [&]() -> Coro<void> {
+            current_task().cancel();
+            ready = create_task(nothing());
+            const std::string end = co_await ending(gather(a, b));
+            EXPECT_EQ(end, "CancelledError");
+            EXPECT_TRUE(a.done() && b.done());
+        };
+        co_await create_task(together());
+        co_await ready;
+        a.cancel();
+        b.cancel();
+        co_await settle(a, b);
+    };
+    run(main());
+}
+
 }  // namespace
 }  // namespace heddle::test

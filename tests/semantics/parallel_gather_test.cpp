@@ -322,5 +322,22 @@ TEST_P(ParallelGather, PAR_98_an_inner_error_is_reported_at_most_once) {
     EXPECT_LE(take_reports().size(), unheard);
 }
 
+TEST_P(ParallelGather, PAR_91_two_tasks_fail_at_once) {
+    run([&]() -> Coro<void> {
+        for (Rounds rounds; rounds.next();) {
+            std::atomic<bool> go{false};
+            const Task<void> opens = create_task(open(go));
+            const Task<int> a = create_task(at(go, rounds.number(), -1));
+            const Task<int> b = create_task(at(go, rounds.number() + 1, -2));
+            auto all = gather(a, b);
+            const std::string how = co_await ending(std::move(all));
+            auto both_done = [&] { return a.done() && b.done(); };
+            co_await until(both_done);
+            EXPECT_TRUE(how == "-1" || how == "-2") << how;
+            co_await opens;
+        }
+    });
+}
+
 }  // namespace
 }  // namespace heddle::test

@@ -222,5 +222,40 @@ TEST_P(ParallelProgress, PAR_66_very_many_sleepers_armed_and_cancelled) {
     EXPECT_GT(fired, 0);
 }
 
+TEST_P(ParallelProgress, PAR_63_nor_what_a_busy_worker_has_queued) {
+    if (workers() == 1) {
+        GTEST_SKIP() << "there is nobody to steal";
+    }
+    Runtime runtime(options());
+    std::atomic<bool> stop{false};
+    std::atomic<bool> ran{false};
+    std::atomic<unsigned> yields{0};
+    auto spins = [&]() -> Coro<void> {
+        while (!stop) {
+            ++yields;
+            co_await yield();
+        }
+    };
+    auto child = [&]() -> Coro<void> {
+        ran = true;
+        co_return;
+    };
+    auto computes = [&]() -> Coro<void> {
+        const Task<void> queued = create_task(child());
+        until_blocking([&] { return ran.load(); });
+        co_await queued;
+    };
+    std::vector<Task<void>> spinners;
+    for (unsigned i = 0; i < workers(); ++i) {
+        spinners.push_back(runtime.spawn(spins()));
+    }
+    until_blocking([&] { return yields > 1000; });
+    runtime.spawn(computes()).wait_blocking();
+    stop = true;
+    for (const Task<void>& task : spinners) {
+        task.wait_blocking();
+    }
+}
+
 }  // namespace
 }  // namespace heddle::test

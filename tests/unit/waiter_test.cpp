@@ -31,6 +31,7 @@ TEST(WaiterWord, FieldsDoNotOverlap) {
                                 word::pending,
                                 word::abort,
                                 word::nocancel,
+                                word::moved,
                                 word::count_mask,
                                 ~std::uint64_t{0} << word::seq_shift};
     std::uint64_t seen = 0;
@@ -168,10 +169,10 @@ TEST(WaiterCancel, DoneRefuses) {
 
 TEST(WaiterRevoke, KillsATokenUnlessItWasClaimed) {
     Plain waiter(word::pending);
-    waiter.revoke(start_seq);
+    EXPECT_TRUE(waiter.revoke(start_seq));
     EXPECT_EQ(word_of(waiter), ((start_seq + 1) << word::seq_shift) | word::pending);
     EXPECT_FALSE(waiter.claim(start_seq));
-    waiter.revoke(start_seq);
+    EXPECT_TRUE(waiter.revoke(start_seq));
     EXPECT_EQ(word::seq(word_of(waiter)), start_seq + 1) << "already claimed: seq moves once";
 }
 
@@ -230,6 +231,43 @@ TEST(WaiterRace, GrantCancelAndParkAreDecidedOnce) {
         }
     });
     EXPECT_EQ(cancels, static_cast<int>(rounds)) << "every round had a request, which is never lost";
+}
+
+// A token that has been moved to another queue is claimed there, and nothing else ends the wait.
+TEST(Waiter, a_moved_token_can_only_be_claimed) {
+    FakeWaiter fake;
+    Waiter& waiter = fake.waiter();
+    const WaitToken token = fake.token();
+    EXPECT_EQ(fake.park(token), Parked::suspended);
+    EXPECT_TRUE(waiter.move(token.seq));
+    EXPECT_EQ(waiter.request_cancel(), CancelStep::recorded);
+    EXPECT_FALSE(waiter.revoke(token.seq));
+    EXPECT_TRUE(waiter.claim(token.seq));
+    EXPECT_TRUE(waiter.take_moved());
+    EXPECT_FALSE(waiter.take_moved());
+    EXPECT_EQ(waiter.take_requests(), Woken::cancelled);
+}
+
+TEST(Waiter, a_wait_that_has_ended_cannot_be_moved) {
+    FakeWaiter fake;
+    Waiter& waiter = fake.waiter();
+    const WaitToken token = fake.token();
+    EXPECT_EQ(fake.park(token), Parked::suspended);
+    EXPECT_EQ(waiter.request_cancel(), CancelStep::claimed);
+    EXPECT_FALSE(waiter.move(token.seq));
+    EXPECT_FALSE(waiter.take_moved());
+}
+
+// Moved before its owner has parked: a request that was there already does not keep it from parking.
+TEST(Waiter, a_token_moved_before_the_park_parks_in_spite_of_requests) {
+    FakeWaiter fake;
+    Waiter& waiter = fake.waiter();
+    const WaitToken token = fake.token();
+    EXPECT_EQ(waiter.request_cancel(), CancelStep::recorded);
+    EXPECT_TRUE(waiter.move(token.seq));
+    EXPECT_EQ(fake.park(token), Parked::suspended);
+    EXPECT_TRUE(waiter.claim(token.seq));
+    EXPECT_TRUE(waiter.take_moved());
 }
 
 }  // namespace

@@ -12,6 +12,10 @@
 
 namespace heddle::detail {
 
+#ifndef HEDDLE_FIFO_CELLS
+#define HEDDLE_FIFO_CELLS 64
+#endif
+
 /// Unbounded multi-producer multi-consumer FIFO: linked segments, in each an index for pushes and one for
 /// pops. A pop that comes to a cell before its push has stored there spoils the cell, and both take a new
 /// one; so neither waits for the other. After Ramalhete and Correia's FAA array queue.
@@ -86,7 +90,7 @@ public:
     }
 
 private:
-    static constexpr std::uint32_t cells = 64;
+    static constexpr std::uint32_t cells = HEDDLE_FIFO_CELLS;
     static constexpr std::uint32_t empty = 0;
     static constexpr std::uint32_t full = 1;
     static constexpr std::uint32_t taken = 2;

@@ -69,13 +69,32 @@ auto as_members(std::vector<A> all) {
 }
 
 template <class T>
-Coro<T> member_coro(Coro<T> coro, const ForkScope& scope) noexcept {
+Coro<T> member_coro(Coro<T> coro, const ForkScope& scope, ForkChild& child) noexcept {
     static_cast<void>(scope);
+    static_cast<void>(child);
     return coro;
 }
 template <class T>
-Coro<T> member_coro(Task<T> task, const ForkScope& scope) {
+Coro<T> member_coro(Task<T> task, const ForkScope& scope, ForkChild& child) {
+    child.starts_anyway = true;
     return await_member(std::move(task), scope);
+}
+
+/// The elements as a vector.
+template <std::ranges::input_range R>
+auto listed(R&& range) {
+    std::vector<std::ranges::range_value_t<R>> all;
+    if constexpr (std::ranges::sized_range<R>) {
+        all.reserve(static_cast<std::size_t>(std::ranges::size(range)));
+    }
+    for (auto&& one : range) {
+        if constexpr (std::is_lvalue_reference_v<R> || std::ranges::view<std::remove_cvref_t<R>>) {
+            all.push_back(std::forward<decltype(one)>(one));
+        } else {
+            all.push_back(std::move(one));
+        }
+    }
+    return all;
 }
 
 /// A collection of tasks, all of one type.

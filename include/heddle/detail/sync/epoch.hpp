@@ -28,6 +28,11 @@ struct Retired {
     std::uint64_t epoch_tag = 0;
 };
 
+/// Objects that a thread retires before it tries to free some. (The explorer sets it to 1.)
+#ifndef HEDDLE_EPOCH_BAG
+#define HEDDLE_EPOCH_BAG 64
+#endif
+
 /// One thread's place in the registry; records are reused, never freed.
 struct EpochRecord {
     Atomic<std::uint64_t> state{0};  // 0: not pinned, (epoch << 1) | 1: pinned
@@ -68,7 +73,7 @@ public:
         }
     }
 
-    static constexpr std::uint32_t bag_size = 64;
+    static constexpr std::uint32_t bag_size = HEDDLE_EPOCH_BAG;
 
 private:
     EpochRecord* record_;

@@ -33,7 +33,8 @@ struct ForkChild : Immovable {
     Atomic<std::uintptr_t> control{0};
     TaskControl* parent = nullptr;  // of a detached child: whom to wake; written by who detaches it
     bool detached = false;
-    bool never_ran = false;  // cancelled before its first step
+    bool never_ran = false;      // cancelled before its first step
+    bool starts_anyway = false;  // waits for a Task, and has to pass a cancellation on to it
 
     static constexpr std::uintptr_t cancel_bit = 1;
 };

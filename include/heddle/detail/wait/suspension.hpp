@@ -66,10 +66,11 @@ public:
                     return false;
                 case Parked::check:
                     if (take_due_scopes(*me_)) {
-                        me_->revoke(seq_);
                         static_cast<void>(take_interrupt(*me_));  // one error for all requests there are
                         delivered_ = true;
-                        return false;
+                        if (me_->revoke(seq_)) {
+                            return false;
+                        }
                     }
             }
         }

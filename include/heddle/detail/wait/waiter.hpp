@@ -8,7 +8,7 @@
 
 // One waiting party, a task or a thread, and the word that decides every race about it.
 //
-// word = { seq:44 | count:12 | spare:2 | NOCANCEL | ABORT | PENDING | CHECK | phase:2 }
+// word = { seq:44 | count:12 | spare | MOVED | NOCANCEL | ABORT | PENDING | CHECK | phase:2 }
 //
 //             park [suspend]                 claim [grant], cancel [grant]
 //   ACTIVE ------------------> SUSPENDED ------------------------------------> ACTIVE (seq + 1)
@@ -21,6 +21,8 @@
 // * ABORT: cancel() has claimed this suspension, the task was woken without a grant; only the task clears it.
 // * CHECK: a timeout scope of this task may be due; the task looks when it next wants to park.
 // * NOCANCEL: the present suspension must not be interrupted (a Condition that takes its lock back).
+// * MOVED: somebody has moved the token to another queue (a Condition's notify, to that of the lock), with
+//   NOCANCEL; stays set for the owner to see, who clears it.
 // * count: cancel requests so far (Task::cancelling), saturating.
 //
 // Waiters live in type-stable slabs: their memory is never unmapped and seq goes on growing when a slot is
@@ -41,6 +43,7 @@ inline constexpr std::uint64_t check = 1U << 2U;
 inline constexpr std::uint64_t pending = 1U << 3U;
 inline constexpr std::uint64_t abort = 1U << 4U;
 inline constexpr std::uint64_t nocancel = 1U << 5U;
+inline constexpr std::uint64_t moved = 1U << 6U;
 inline constexpr std::uint64_t requests = check | pending | abort;
 inline constexpr unsigned count_shift = 8;
 inline constexpr std::uint64_t count_one = std::uint64_t{1} << count_shift;
@@ -48,7 +51,7 @@ inline constexpr std::uint64_t count_max = 0xFFF;
 inline constexpr std::uint64_t count_mask = count_max << count_shift;
 inline constexpr unsigned seq_shift = 20;
 inline constexpr std::uint64_t seq_one = std::uint64_t{1} << seq_shift;
-static_assert((count_mask & (phase_mask | requests | nocancel)) == 0 && count_mask < seq_one);
+static_assert((count_mask & (phase_mask | requests | nocancel | moved)) == 0 && count_mask < seq_one);
 
 constexpr std::uint64_t phase(std::uint64_t w) noexcept { return w & phase_mask; }
 constexpr std::uint64_t seq(std::uint64_t w) noexcept { return w >> seq_shift; }
@@ -96,7 +99,8 @@ struct Waiter : Immovable {
                 static_cast<void>(word.load(acquire));
                 return Parked::woken;
             }
-            if (mode == Cancellable::yes && (w & (word::check | word::pending)) != 0) [[unlikely]] {
+            if (mode == Cancellable::yes && (w & (word::check | word::pending)) != 0 &&
+                (w & word::nocancel) == 0) [[unlikely]] {
                 const bool first_check = (w & word::check) != 0;
                 const std::uint64_t next =
                     first_check ? w & ~word::check : (w & ~word::pending) + word::seq_one;
@@ -131,11 +135,40 @@ struct Waiter : Immovable {
     }
 
     /// Kills a published token without sleeping on it, unless it has been claimed already. Owner only.
-    void revoke(std::uint64_t seq) noexcept {
+    /// False: it has been moved, and what it was moved to must be waited for.
+    bool revoke(std::uint64_t seq) noexcept {
         std::uint64_t w = word.load(relaxed);  // relaxed: the CAS validates it
-        // acq_rel [grant]: on failure sees what the waker did
-        while (word::seq(w) == seq && !word.compare_exchange_weak(w, w + word::seq_one, acq_rel, acquire)) {
+        while (word::seq(w) == seq) {
+            if ((w & word::moved) != 0) {
+                return false;
+            }
+            // acq_rel [grant]: on failure sees what the waker did
+            if (word.compare_exchange_weak(w, w + word::seq_one, acq_rel, acquire)) {
+                break;
+            }
         }
+        return true;
+    }
+
+    /// Before putting a token that was taken from one queue into another: from here on no request interrupts
+    /// the wait. False: it has ended, by a request.
+    [[nodiscard]] bool move(std::uint64_t seq) noexcept {
+        std::uint64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        do {
+            if (word::seq(w) != seq) {
+                return false;
+            }
+            // acq_rel [grant]: ordered with the requests and with the park of the owner
+        } while (!word.compare_exchange_weak(w, w | word::moved | word::nocancel, acq_rel, relaxed));
+        return true;
+    }
+    /// True if the wait that has just ended had been moved. Owner only.
+    [[nodiscard]] bool take_moved() noexcept {
+        if ((word.load(relaxed) & word::moved) == 0) {  // relaxed: set before the claim that woke us
+            return false;
+        }
+        word.fetch_and(~word::moved, acq_rel);  // acq_rel [grant]: others may be changing other bits
+        return true;
     }
 
     /// Task::cancel on the word.
