@@ -1,0 +1,435 @@
+#include "engine.hpp"
+
+#include <cxxabi.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+// The writable variables of this program, as the linker lays them out: those of the shipped sources among
+// them. They are put back before each execution, so that all begin alike.
+extern "C" char __data_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
+extern "C" char _end;          // NOLINT(bugprone-reserved-identifier): the linker's name
+
+namespace heddle::explore {
+
+namespace {
+
+constexpr std::size_t stack_size = std::size_t{256} << 10U;
+constexpr unsigned patience = 8;  // loads in a row without any change that make a thread a spinner
+
+Engine* the_engine = nullptr;
+
+}  // namespace
+
+Engine& engine() noexcept { return *the_engine; }
+
+bool watching() noexcept { return the_engine != nullptr && the_engine->watching(); }
+bool on_its_heap(const void* memory) noexcept {
+    return the_engine != nullptr && the_engine->heap().owns(reinterpret_cast<std::uintptr_t>(memory));
+}
+
+Unwatched::Unwatched() : before_(engine().watching_) { engine().watching_ = false; }
+Unwatched::~Unwatched() { engine().watching_ = before_; }
+
+Engine::Engine() {
+    the_engine = this;
+    for (Thread& thread : threads_) {
+        thread.stack = std::make_unique<char[]>(stack_size);
+    }
+}
+
+void Engine::reset() {
+    if (data_.empty()) {
+        data_.assign(&__data_start, &_end);
+    } else {
+        std::memcpy(&__data_start, data_.data(), data_.size());
+    }
+    for (void** variable : per_thread_) {
+        *variable = nullptr;
+    }
+    memory_.clear();
+    heap_.clear();
+    events_.clear();
+    steps_ = 0;
+    changes_ = 0;
+    for (Thread& thread : threads_) {
+        thread.state = State::unused;
+        thread.view = View{};
+        thread.token = false;
+        thread.waker = Clock{};
+        thread.idle_reads = 0;
+        thread.recent.fill(0);
+        thread.variables.assign(per_thread_.size(), nullptr);
+        thread.exceptions.fill(0);
+    }
+    for (unsigned t = 0; t < max_threads; ++t) {
+        threads_[t].view.clock.at[t] = 1;
+    }
+    verdict_ = Verdict{};
+}
+
+Verdict Engine::execute(const Scenario& scenario, Strategy& strategy) {
+    reset();
+    scenario_ = &scenario;
+    strategy_ = &strategy;
+    current_ = 0;
+    Thread& first = threads_[0];
+    first.body = scenario.run;
+    first.state = State::ready;
+    getcontext(&first.context);
+    first.context.uc_stack.ss_sp = first.stack.get();
+    first.context.uc_stack.ss_size = stack_size;
+    first.context.uc_link = nullptr;
+    makecontext(&first.context, &Engine::enter, 0);
+    swapcontext(&controller_, &first.context);
+    watching_ = false;
+    all_steps_ += steps_;
+    return verdict_;
+}
+
+void Engine::enter() { engine().run_body(); }
+
+void Engine::run_body() {
+    const bool first = current_ == 0;
+    try {
+        watching_ = true;
+        me().body();
+        if (first) {
+            run_exit_hooks();
+        }
+        watching_ = false;
+    } catch (const std::exception& error) {
+        watching_ = false;
+        fail((std::string("an exception escaped: ") + error.what()).c_str());
+    } catch (...) {
+        watching_ = false;
+        fail("an exception escaped");
+    }
+    me().state = State::finished;
+    me().body = nullptr;
+    if (first) {
+        heap_.check_leaks();
+        finish();
+    }
+    ++changes_;
+    reschedule(false);
+    std::abort();  // nobody comes back to a thread that has finished
+}
+
+void Engine::finish() { setcontext(&controller_); }
+
+/// Thread 0 stands in for each thread that was used, as if it ended now.
+void Engine::run_exit_hooks() {
+    if (exit_hook_ == nullptr) {
+        return;
+    }
+    for (unsigned round = 0; round < 4 * max_threads; ++round) {
+        const unsigned t = round % max_threads;
+        swap_variables(t);
+        exit_hook_();
+        swap_variables(t);
+    }
+}
+
+void Engine::swap_variables(unsigned t) {
+    const Unwatched unwatched;
+    for (std::size_t i = 0; t != current_ && i < per_thread_.size(); ++i) {
+        std::swap(*per_thread_[i], threads_[t].variables[i]);
+    }
+}
+
+void Engine::parallel(const std::vector<std::function<void()>>& bodies) {
+    const Unwatched unwatched;
+    if (current_ != 0 || bodies.size() >= max_threads) {
+        fail("parallel() is for thread 0 and fewer bodies");
+    }
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+        Thread& thread = threads_[i + 1];
+        thread.body = bodies[i];
+        thread.state = State::ready;
+        thread.view.clock.join(me().view.clock);
+        getcontext(&thread.context);
+        thread.context.uc_stack.ss_sp = thread.stack.get();
+        thread.context.uc_stack.ss_size = stack_size;
+        thread.context.uc_link = nullptr;
+        makecontext(&thread.context, &Engine::enter, 0);
+    }
+    ++me().view.clock.at[0];
+    me().state = State::joining;
+    reschedule(false);
+    for (unsigned t = 1; t < max_threads; ++t) {
+        me().view.clock.join(threads_[t].view.clock);
+    }
+}
+
+bool Engine::spinning(const Thread& thread) const {
+    return thread.idle_reads >= patience && thread.stalled == changes_;
+}
+
+bool Engine::runnable(unsigned t) const {
+    const Thread& thread = threads_[t];
+    switch (thread.state) {
+        case State::ready:
+            return true;
+        case State::asleep:
+            return thread.token;
+        case State::joining:
+            for (unsigned other = 1; other < max_threads; ++other) {
+                if (threads_[other].state != State::unused && threads_[other].state != State::finished) {
+                    return false;
+                }
+            }
+            return true;
+        default:
+            return false;
+    }
+}
+
+void Engine::reschedule(bool current_can_run) {
+    std::array<unsigned, max_threads> choices{};
+    unsigned n = 0;
+    const bool stay = current_can_run && !spinning(me());
+    if (stay) {
+        choices[n++] = current_;
+    }
+    for (unsigned t = 0; t < max_threads; ++t) {
+        if (t != current_ && runnable(t) && !spinning(threads_[t])) {
+            choices[n++] = t;
+        }
+    }
+    if (!current_can_run && runnable(current_)) {
+        choices[n++] = current_;
+    }
+    if (n == 0) {
+        for (unsigned t = 0; t < max_threads; ++t) {
+            if (runnable(t)) {
+                fail("livelock: everybody who can run looks at memory that nobody changes");
+            }
+        }
+        std::string who = "deadlock:";
+        for (unsigned t = 0; t < max_threads; ++t) {
+            if (threads_[t].state == State::asleep) {
+                who += " thread " + std::to_string(t) + " sleeps (" + threads_[t].why + ")";
+            }
+        }
+        fail(who.c_str());
+    }
+    unsigned next = choices[0];
+    if (n > 1) {
+        next = choices[strategy_->schedule(choices.data(), n, stay)];
+    }
+    if (next != current_) {
+        switch_to(next);
+    }
+}
+
+void Engine::switch_to(unsigned next) {
+    Thread& from = me();
+    Thread& to = threads_[next];
+    for (std::size_t i = 0; i < per_thread_.size(); ++i) {
+        from.variables[i] = *per_thread_[i];
+        *per_thread_[i] = to.variables[i];
+    }
+    // Which exceptions are being handled is a matter of the real thread otherwise.
+    void* globals = abi::__cxa_get_globals();
+    std::memcpy(from.exceptions.data(), globals, from.exceptions.size());
+    std::memcpy(globals, to.exceptions.data(), to.exceptions.size());
+    const bool watching = watching_;
+    current_ = next;
+    swapcontext(&from.context, &to.context);
+    watching_ = watching;
+}
+
+void Engine::begin_step(Pc pc) {
+    if (++steps_ > step_limit) {
+        fail("no end in sight: too many steps", pc);
+    }
+    const Unwatched unwatched;
+    reschedule(true);
+}
+
+void Engine::end_step(bool changed, std::uintptr_t address) {
+    Thread& thread = me();
+    ++thread.view.clock.at[current_];
+    if (changed) {
+        ++changes_;
+        thread.idle_reads = 0;
+        return;
+    }
+    const bool again = std::ranges::find(thread.recent, address) != thread.recent.end();
+    std::ranges::rotate(thread.recent, thread.recent.begin() + 1);
+    thread.recent.back() = address;
+    thread.idle_reads = again ? thread.idle_reads + 1 : 0;
+    if (thread.idle_reads >= patience) {
+        thread.stalled = changes_;
+    }
+}
+
+/// Memory whose every access is seen: not what the C++ runtime and libc allocate for themselves.
+bool Engine::is_ours(std::uintptr_t address) const noexcept {
+    if (heap_.owns(address)) {
+        return true;
+    }
+    if (address >= reinterpret_cast<std::uintptr_t>(&__data_start) &&
+        address < reinterpret_cast<std::uintptr_t>(&_end)) {
+        return true;
+    }
+    return std::ranges::any_of(threads_, [&](const Thread& thread) {
+        return address - reinterpret_cast<std::uintptr_t>(thread.stack.get()) < stack_size;
+    });
+}
+
+void Engine::note(const char* kind, int order, void* address, std::uint64_t value, Pc pc) {
+    events_.push_back({current_, kind, order, reinterpret_cast<std::uintptr_t>(address), value, pc});
+}
+
+void Engine::plain(std::uintptr_t address, std::size_t size, bool write, Pc pc) {
+    if (!is_ours(address)) {
+        return;
+    }
+    const Unwatched unwatched;
+    if (heap_.owns(address)) {
+        heap_.check(address, size, pc);
+    }
+    memory_.plain(me().view, current_, address, size, write, pc);
+}
+
+std::uint64_t Engine::load(void* address, unsigned size, int order, Pc pc) {
+    begin_step(pc);
+    const Unwatched unwatched;
+    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
+        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
+    }
+    const bool newest = me().idle_reads + 1 >= patience;  // nobody is lied to for ever
+    const std::uint64_t value = memory_.load(me().view, current_, address, size, order, newest, pc);
+    note("load", order, address, value, pc);
+    end_step(false, reinterpret_cast<std::uintptr_t>(address));
+    return value;
+}
+
+void Engine::store(void* address, unsigned size, std::uint64_t value, int order, Pc pc) {
+    begin_step(pc);
+    const Unwatched unwatched;
+    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
+        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
+    }
+    memory_.store(me().view, current_, address, size, value, order, pc);
+    note("store", order, address, value, pc);
+    end_step(true, 0);
+}
+
+std::uint64_t Engine::modify(void* address, unsigned size, int order, Pc pc,
+                             std::uint64_t (*change)(std::uint64_t, std::uint64_t), std::uint64_t operand) {
+    begin_step(pc);
+    const Unwatched unwatched;
+    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
+        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
+    }
+    const std::uint64_t old = memory_.load_rmw(me().view, current_, address, size, order, pc);
+    const std::uint64_t value = change(old, operand);
+    memory_.store_rmw(me().view, current_, address, size, value, order);
+    note("rmw", order, address, value, pc);
+    end_step(true, 0);
+    return old;
+}
+
+bool Engine::compare_exchange(void* address, unsigned size, std::uint64_t& expected, std::uint64_t desired,
+                              int order, int failure, Pc pc) {
+    begin_step(pc);
+    const Unwatched unwatched;
+    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
+        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
+    }
+    const std::uint64_t newest = memory_.newest(address, size);
+    const bool equal = newest == expected;
+    const std::uint64_t old =
+        memory_.load_rmw(me().view, current_, address, size, equal ? order : failure, pc);
+    if (equal) {
+        memory_.store_rmw(me().view, current_, address, size, desired, order);
+    }
+    expected = old;
+    note(equal ? "cas" : "cas failed", equal ? order : failure, address, equal ? desired : old, pc);
+    end_step(equal, reinterpret_cast<std::uintptr_t>(address));
+    return equal;
+}
+
+void Engine::fence(int order) {
+    const Unwatched unwatched;
+    Memory::fence(me().view, order);
+    ++me().view.clock.at[current_];
+}
+
+unsigned Engine::choose_stale(unsigned n) { return strategy_->stale(n); }
+
+unsigned Engine::choose(unsigned n) {
+    const Unwatched unwatched;
+    return n > 1 ? strategy_->input(n) : 0;
+}
+
+void Engine::sleep(const char* why) {
+    const Unwatched unwatched;
+    me().why = why;
+    if (!me().token) {
+        me().state = State::asleep;
+        reschedule(false);
+        me().state = State::ready;
+    }
+    me().token = false;
+    me().view.clock.join(me().waker);
+}
+
+void Engine::wake(unsigned thread) {
+    const Unwatched unwatched;
+    Thread& other = threads_[thread];
+    if (other.token) {
+        fail("a thread was woken twice");
+    }
+    other.token = true;
+    other.waker = me().view.clock;
+    ++me().view.clock.at[current_];
+    ++changes_;
+}
+
+void Engine::fail(const char* what, Pc pc, const char* other, Pc other_pc) {
+    watching_ = false;
+    verdict_.failed = true;
+    verdict_.what = what;
+    verdict_.places.emplace_back("thread " + std::to_string(current_), pc);
+    if (other != nullptr) {
+        verdict_.places.emplace_back(other, other_pc);
+    }
+    finish();
+    std::abort();
+}
+
+void Engine::race(bool write, Pc pc, Memory::Conflict with, std::uintptr_t address) {
+    static_cast<void>(address);
+    const std::string other =
+        std::string(with.write ? "write" : "read") + " by thread " + std::to_string(with.thread);
+    fail(write ? "data race: a write" : "data race: a read", pc, other.c_str(), with.pc);
+}
+
+// ---- what scenarios call ----
+
+void parallel(std::initializer_list<std::function<void()>> bodies) {
+    engine().parallel(std::vector<std::function<void()>>(bodies));
+}
+void parallel(const std::vector<std::function<void()>>& bodies) { engine().parallel(bodies); }
+unsigned self() noexcept { return engine().self(); }
+void require(bool ok, const char* what) {
+    if (!ok) {
+        fail(what);
+    }
+}
+void fail(const char* what) { engine().fail(what, reinterpret_cast<Pc>(__builtin_return_address(0))); }
+unsigned choose(unsigned n) { return engine().choose(n); }
+void sleep(const char* why) { engine().sleep(why); }
+void wake(unsigned thread) { engine().wake(thread); }
+void permanent(std::size_t size) { engine().heap().permanent(size); }
+void per_thread(void** variable) { engine().per_thread(variable); }
+void at_thread_exit(void (*hook)()) { engine().at_thread_exit(hook); }
+
+}  // namespace heddle::explore

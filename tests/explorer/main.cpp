@@ -1,0 +1,201 @@
+#include "engine.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace heddle::explore {
+namespace {
+
+// Filled while the program starts; kept out of the variables that each execution puts back only by its
+// address, which does not change any more.
+std::vector<Scenario>& scenarios() {
+    static std::vector<Scenario> all;
+    return all;
+}
+
+struct Options {
+    std::vector<std::string> names;
+    double seconds = 2;  // per scenario and strategy
+    std::uint64_t executions = 200'000;
+    std::uint64_t seed = 1;
+    int preemptions = -1;
+    int stale = -1;
+    std::string strategy = "all";
+    std::string replay;
+    bool list = false;
+    bool quiet = false;
+};
+
+int usage() {
+    std::puts(
+        "usage: heddle_explorer [scenario...] [options]\n"
+        "\n"
+        "  --strategy S     exhaustive, random, pct, or all three (default)\n"
+        "  --preemptions N  bound of the exhaustive search (each scenario has its own)\n"
+        "  --stale N        loads per execution that may return an older value, same search\n"
+        "  --seconds S      at most so long per scenario and strategy (2)\n"
+        "  --executions N   at most so many (200000)\n"
+        "  --seed N         of the random ones (1)\n"
+        "  --replay TEXT    one execution, as a failure printed it\n"
+        "  --quiet          one line per failure, no trace\n"
+        "  --list           the scenarios");
+    return 2;
+}
+
+struct Outcome {
+    bool failed = false;
+    bool complete = false;
+    std::uint64_t executions = 0;
+};
+
+Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, const char* name,
+               const Options& options) {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    const std::uint64_t steps = explorer.steps();
+    Outcome outcome;
+    const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
+    while (!outcome.complete && outcome.executions < options.executions && elapsed() < options.seconds) {
+        if (!strategy.begin()) {
+            outcome.complete = true;
+            break;
+        }
+        const Verdict verdict = explorer.execute(scenario, strategy);
+        ++outcome.executions;
+        if (verdict.failed) {
+            outcome.failed = true;
+            if (options.quiet) {
+                std::printf("%s: %s\n", scenario.name, verdict.what.c_str());
+            } else {
+                explorer.print_trace(verdict);
+                std::printf("  replay: heddle_explorer %s --replay %s\n", scenario.name,
+                            strategy.text().c_str());
+            }
+            break;
+        }
+    }
+    std::printf("%-28s %-11s %8llu executions %9llu steps %6.2f s  %s\n", scenario.name, name,
+                static_cast<unsigned long long>(outcome.executions),
+                static_cast<unsigned long long>(explorer.steps() - steps), elapsed(),
+                outcome.failed     ? "FAILED"
+                : outcome.complete ? "ok, all of them"
+                                   : "ok");
+    std::fflush(stdout);
+    return outcome;
+}
+
+bool explore(Engine& explorer, const Scenario& scenario, const Options& options) {
+    if (!options.replay.empty()) {
+        Replay replay(options.replay);
+        return !search(explorer, scenario, replay, "replay", options).failed;
+    }
+    bool ok = true;
+    const auto wanted = [&](std::string_view name) {
+        return options.strategy == "all" || options.strategy == name;
+    };
+    if (wanted("exhaustive")) {
+        const unsigned preemptions =
+            options.preemptions < 0 ? scenario.preemptions : static_cast<unsigned>(options.preemptions);
+        const unsigned stale = options.stale < 0 ? scenario.stale : static_cast<unsigned>(options.stale);
+        Exhaustive exhaustive(preemptions, stale);
+        const std::string name = "bound " + std::to_string(preemptions) + "+" + std::to_string(stale);
+        ok = !search(explorer, scenario, exhaustive, name.c_str(), options).failed;
+    }
+    if (ok && wanted("random")) {
+        RandomWalk random(options.seed, options.executions);
+        ok = !search(explorer, scenario, random, "random", options).failed;
+    }
+    if (ok && wanted("pct")) {
+        Pct pct(options.seed, options.executions, 3);
+        ok = !search(explorer, scenario, pct, "pct 3", options).failed;
+    }
+    return ok;
+}
+
+Options parse(int argc, char** argv) {
+    Options options;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        const auto value = [&]() -> std::string {
+            if (i + 1 == argc) {
+                throw std::invalid_argument(std::string(word) + " needs a value");
+            }
+            return argv[++i];
+        };
+        if (word == "--strategy") {
+            options.strategy = value();
+        } else if (word == "--preemptions") {
+            options.preemptions = std::stoi(value());
+        } else if (word == "--stale") {
+            options.stale = std::stoi(value());
+        } else if (word == "--seconds") {
+            options.seconds = std::stod(value());
+        } else if (word == "--executions") {
+            options.executions = std::stoull(value());
+        } else if (word == "--seed") {
+            options.seed = std::stoull(value());
+        } else if (word == "--replay") {
+            options.replay = value();
+        } else if (word == "--quiet") {
+            options.quiet = true;
+        } else if (word == "--list") {
+            options.list = true;
+        } else if (word.starts_with("-")) {
+            throw std::invalid_argument("unknown option " + std::string(word));
+        } else {
+            options.names.emplace_back(word);
+        }
+    }
+    return options;
+}
+
+int run(const Options& options) {
+    std::vector<Scenario> chosen;
+    for (const Scenario& scenario : scenarios()) {
+        const auto named = [&](const std::string& name) {
+            return std::string_view(scenario.name).starts_with(name);
+        };
+        if (options.names.empty() || std::ranges::any_of(options.names, named)) {
+            chosen.push_back(scenario);
+        }
+    }
+    if (chosen.empty()) {
+        throw std::invalid_argument("no such scenario; see --list");
+    }
+    if (options.list) {
+        for (const Scenario& scenario : chosen) {
+            std::printf("%-28s %s\n", scenario.name, scenario.what);
+        }
+        return 0;
+    }
+    unsigned failed = 0;
+    for (const Scenario& scenario : chosen) {
+        failed += explore(engine(), scenario, options) ? 0U : 1U;
+    }
+    std::printf("%zu scenarios, %u failed\n", chosen.size(), failed);
+    return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+Register::Register(const Scenario& scenario) { scenarios().push_back(scenario); }
+
+}  // namespace heddle::explore
+
+int main(int argc, char** argv) {
+    using namespace heddle::explore;  // NOLINT(google-build-using-namespace): main is short
+    try {
+        new Engine;  // lives as long as the program
+        set_up();
+        return run(parse(argc, argv));
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "heddle_explorer: %s\n", error.what());
+        return usage();
+    }
+}
