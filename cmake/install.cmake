@@ -26,6 +26,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/heddleConfigVers
 install(FILES
   "${PROJECT_BINARY_DIR}/package/heddleConfig.cmake"
   "${PROJECT_BINARY_DIR}/package/heddleConfigVersion.cmake"
+  "${PROJECT_SOURCE_DIR}/cmake/gcc12.cmake"
   DESTINATION "${package_dir}" COMPONENT heddle_development)
 
 # The pkg-config file finds its prefix from its own place, so that it is right wherever `--prefix` or a package puts it.
