@@ -2,8 +2,12 @@
 
 namespace heddle::detail {
 
+#ifndef HEDDLE_FORK_SLOTS
+#define HEDDLE_FORK_SLOTS 256
+#endif
+
 namespace {
-constexpr std::int64_t initial_size = 256;
+constexpr std::int64_t initial_size = HEDDLE_FORK_SLOTS;
 }
 
 ForkDeque::Array* ForkDeque::make_array(std::int64_t size, Array* older) {

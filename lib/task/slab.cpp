@@ -15,14 +15,17 @@ namespace heddle::detail {
 
 namespace {
 
-constexpr std::size_t slab_blocks = 1023;  // with the header: 64 KiB
-constexpr std::size_t batch_blocks = 64;
+#ifndef HEDDLE_SLAB_BLOCKS
+#define HEDDLE_SLAB_BLOCKS 1023
+#endif
+constexpr std::size_t slab_blocks = HEDDLE_SLAB_BLOCKS;  // with the header: 64 KiB
+constexpr std::size_t batch_blocks = slab_blocks / 16 + 1;
 
 struct alignas(cache_line) Slab {
     Slab* next = nullptr;
     TaskControl blocks[slab_blocks];
 };
-static_assert(sizeof(Slab) == 64 * 1024);
+static_assert(sizeof(Slab) == (slab_blocks + 1) * cache_line);
 
 Atomic<Slab*> slabs{nullptr};  // push-only
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 // The writable variables of this program, as the linker lays them out: those of the shipped sources among
 // them. They are put back before each execution, so that all begin alike.
@@ -27,12 +28,18 @@ Engine* the_engine = nullptr;
 Engine& engine() noexcept { return *the_engine; }
 
 bool watching() noexcept { return the_engine != nullptr && the_engine->watching(); }
+bool in_execution() noexcept { return the_engine != nullptr && the_engine->in_execution(); }
 bool on_its_heap(const void* memory) noexcept {
     return the_engine != nullptr && the_engine->heap().owns(reinterpret_cast<std::uintptr_t>(memory));
 }
 
-Unwatched::Unwatched() : before_(engine().watching_) { engine().watching_ = false; }
-Unwatched::~Unwatched() { engine().watching_ = before_; }
+Unwatched::Unwatched()
+    : watching_(std::exchange(engine().watching_, false)),
+      preparing_(std::exchange(engine().preparing_, false)) {}
+Unwatched::~Unwatched() {
+    engine().watching_ = watching_;
+    engine().preparing_ = preparing_;
+}
 
 Engine::Engine() {
     the_engine = this;
@@ -47,9 +54,7 @@ void Engine::reset() {
     } else {
         std::memcpy(&__data_start, data_.data(), data_.size());
     }
-    for (void** variable : per_thread_) {
-        *variable = nullptr;
-    }
+    posted_.clear();
     memory_.clear();
     heap_.clear();
     events_.clear();
@@ -62,11 +67,8 @@ void Engine::reset() {
         thread.waker = Clock{};
         thread.idle_reads = 0;
         thread.recent.fill(0);
-        thread.variables.assign(per_thread_.size(), nullptr);
+        thread.at_exit.clear();
         thread.exceptions.fill(0);
-    }
-    for (unsigned t = 0; t < max_threads; ++t) {
-        threads_[t].view.clock.at[t] = 1;
     }
     verdict_ = Verdict{};
 }
@@ -78,16 +80,36 @@ Verdict Engine::execute(const Scenario& scenario, Strategy& strategy) {
     current_ = 0;
     Thread& first = threads_[0];
     first.body = scenario.run;
-    first.state = State::ready;
-    getcontext(&first.context);
-    first.context.uc_stack.ss_sp = first.stack.get();
-    first.context.uc_stack.ss_size = stack_size;
-    first.context.uc_link = nullptr;
-    makecontext(&first.context, &Engine::enter, 0);
+    prepare_threads();
+    begin(first, 0);
     swapcontext(&controller_, &first.context);
     watching_ = false;
     all_steps_ += steps_;
     return verdict_;
+}
+
+/// Every thread as if it had been running before: what it needs is made now, out of sight.
+void Engine::prepare_threads() {
+    for (current_ = max_threads; current_-- > 0;) {
+        locals_.load(locals_.fresh());
+        if (start_hook_ != nullptr) {
+            preparing_ = true;
+            start_hook_();
+            preparing_ = false;
+        }
+        locals_.save(me().variables);  // thread 0 goes last, and on
+    }
+    current_ = 0;
+}
+
+void Engine::begin(Thread& thread, unsigned number) {
+    thread.state = State::ready;
+    thread.view.clock.at[number] = 1;
+    getcontext(&thread.context);
+    thread.context.uc_stack.ss_sp = thread.stack.get();
+    thread.context.uc_stack.ss_size = stack_size;
+    thread.context.uc_link = nullptr;
+    makecontext(&thread.context, &Engine::enter, 0);
 }
 
 void Engine::enter() { engine().run_body(); }
@@ -98,7 +120,7 @@ void Engine::run_body() {
         watching_ = true;
         me().body();
         if (first) {
-            run_exit_hooks();
+            end_all_threads();
         }
         watching_ = false;
     } catch (const std::exception& error) {
@@ -119,27 +141,50 @@ void Engine::run_body() {
     std::abort();  // nobody comes back to a thread that has finished
 }
 
-void Engine::finish() { setcontext(&controller_); }
-
-/// Thread 0 stands in for each thread that was used, as if it ended now.
-void Engine::run_exit_hooks() {
-    if (exit_hook_ == nullptr) {
-        return;
-    }
-    for (unsigned round = 0; round < 4 * max_threads; ++round) {
-        const unsigned t = round % max_threads;
+/// Thread 0 stands in for each of them.
+void Engine::end_all_threads() {
+    for (unsigned t = max_threads; t-- > 1;) {
+        if (threads_[t].state == State::unused) {
+            continue;
+        }
         swap_variables(t);
-        exit_hook_();
+        run_thread_exit(threads_[t]);
         swap_variables(t);
     }
+    if (end_hook_ != nullptr) {
+        end_hook_();
+    }
+    run_thread_exit(me());
 }
 
 void Engine::swap_variables(unsigned t) {
     const Unwatched unwatched;
-    for (std::size_t i = 0; t != current_ && i < per_thread_.size(); ++i) {
-        std::swap(*per_thread_[i], threads_[t].variables[i]);
+    std::vector<char> mine;
+    locals_.save(mine);
+    locals_.load(threads_[t].variables);
+    threads_[t].variables = std::move(mine);
+}
+
+void Engine::run_thread_exit(Thread& thread) {
+    while (!thread.at_exit.empty()) {
+        const auto [destroy, object] = thread.at_exit.back();
+        thread.at_exit.pop_back();
+        destroy(object);
     }
 }
+
+void Engine::exit_thread() {
+    run_thread_exit(me());
+    const Unwatched unwatched;
+    locals_.load(locals_.fresh());
+}
+
+void Engine::at_thread_exit(void (*destroy)(void*), void* object) {
+    const Unwatched unwatched;
+    me().at_exit.emplace_back(destroy, object);
+}
+
+void Engine::finish() { setcontext(&controller_); }
 
 void Engine::parallel(const std::vector<std::function<void()>>& bodies) {
     const Unwatched unwatched;
@@ -149,13 +194,8 @@ void Engine::parallel(const std::vector<std::function<void()>>& bodies) {
     for (std::size_t i = 0; i < bodies.size(); ++i) {
         Thread& thread = threads_[i + 1];
         thread.body = bodies[i];
-        thread.state = State::ready;
+        begin(thread, static_cast<unsigned>(i) + 1);
         thread.view.clock.join(me().view.clock);
-        getcontext(&thread.context);
-        thread.context.uc_stack.ss_sp = thread.stack.get();
-        thread.context.uc_stack.ss_size = stack_size;
-        thread.context.uc_link = nullptr;
-        makecontext(&thread.context, &Engine::enter, 0);
     }
     ++me().view.clock.at[0];
     me().state = State::joining;
@@ -176,6 +216,8 @@ bool Engine::runnable(unsigned t) const {
             return true;
         case State::asleep:
             return thread.token;
+        case State::taking:
+            return !posted_.empty() || nobody_posts();
         case State::joining:
             for (unsigned other = 1; other < max_threads; ++other) {
                 if (threads_[other].state != State::unused && threads_[other].state != State::finished) {
@@ -229,10 +271,8 @@ void Engine::reschedule(bool current_can_run) {
 void Engine::switch_to(unsigned next) {
     Thread& from = me();
     Thread& to = threads_[next];
-    for (std::size_t i = 0; i < per_thread_.size(); ++i) {
-        from.variables[i] = *per_thread_[i];
-        *per_thread_[i] = to.variables[i];
-    }
+    locals_.save(from.variables);
+    locals_.load(to.variables);
     // Which exceptions are being handled is a matter of the real thread otherwise.
     void* globals = abi::__cxa_get_globals();
     std::memcpy(from.exceptions.data(), globals, from.exceptions.size());
@@ -282,6 +322,12 @@ bool Engine::is_ours(std::uintptr_t address) const noexcept {
     });
 }
 
+/// Nobody is lied to for ever.
+bool Engine::tired_of_old_values() const {
+    const Thread& thread = threads_[current_];
+    return thread.idle_reads + thread.recent.size() >= patience;
+}
+
 void Engine::note(const char* kind, int order, void* address, std::uint64_t value, Pc pc) {
     events_.push_back({current_, kind, order, reinterpret_cast<std::uintptr_t>(address), value, pc});
 }
@@ -303,8 +349,8 @@ std::uint64_t Engine::load(void* address, unsigned size, int order, Pc pc) {
     if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
         heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
     }
-    const bool newest = me().idle_reads + 1 >= patience;  // nobody is lied to for ever
-    const std::uint64_t value = memory_.load(me().view, current_, address, size, order, newest, pc);
+    const std::uint64_t value =
+        memory_.load(me().view, current_, address, size, order, tired_of_old_values(), pc);
     note("load", order, address, value, pc);
     end_step(false, reinterpret_cast<std::uintptr_t>(address));
     return value;
@@ -343,11 +389,11 @@ bool Engine::compare_exchange(void* address, unsigned size, std::uint64_t& expec
     if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
         heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
     }
-    const std::uint64_t newest = memory_.newest(address, size);
-    const bool equal = newest == expected;
-    const std::uint64_t old =
-        memory_.load_rmw(me().view, current_, address, size, equal ? order : failure, pc);
+    std::uint64_t old = expected;
+    const bool equal = memory_.matches(me().view, current_, address, size, expected, failure,
+                                       tired_of_old_values(), old, pc);
     if (equal) {
+        static_cast<void>(memory_.load_rmw(me().view, current_, address, size, order, pc));
         memory_.store_rmw(me().view, current_, address, size, desired, order);
     }
     expected = old;
@@ -369,28 +415,77 @@ unsigned Engine::choose(unsigned n) {
     return n > 1 ? strategy_->input(n) : 0;
 }
 
+void Engine::sleep_as(State state) {
+    me().state = state;
+    reschedule(false);
+    me().state = State::ready;
+}
+
 void Engine::sleep(const char* why) {
     const Unwatched unwatched;
     me().why = why;
     if (!me().token) {
-        me().state = State::asleep;
-        reschedule(false);
-        me().state = State::ready;
+        sleep_as(State::asleep);
     }
     me().token = false;
     me().view.clock.join(me().waker);
 }
 
-void Engine::wake(unsigned thread) {
+void Engine::wake(unsigned thread, bool publishes) {
     const Unwatched unwatched;
     Thread& other = threads_[thread];
     if (other.token) {
         fail("a thread was woken twice");
     }
     other.token = true;
-    other.waker = me().view.clock;
+    other.waker = publishes ? me().view.clock : Clock{};
     ++me().view.clock.at[current_];
     ++changes_;
+}
+
+void Engine::let_others_run() { begin_step(0); }
+
+void Engine::barrier_of_all() {
+    const Unwatched unwatched;
+    ++me().view.clock.at[current_];
+    for (const Thread& thread : threads_) {
+        me().view.clock.join(thread.view.clock);
+    }
+    for (unsigned t = 0; t < max_threads; ++t) {
+        if (threads_[t].state != State::unused) {
+            threads_[t].view.clock.join(me().view.clock);
+            ++threads_[t].view.clock.at[t];
+        }
+    }
+    ++changes_;
+}
+
+void Engine::post(void* item) {
+    const Unwatched unwatched;
+    posted_.push_back({item, me().view.clock});
+    ++me().view.clock.at[current_];
+    ++changes_;
+}
+
+void* Engine::take() {
+    const Unwatched unwatched;
+    me().why = "for something to do";
+    sleep_as(State::taking);
+    if (posted_.empty()) {
+        return nullptr;
+    }
+    const Post first = posted_.front();
+    posted_.erase(posted_.begin());
+    me().view.clock.join(first.clock);
+    ++changes_;
+    return first.item;
+}
+
+/// Whoever has not ended sleeps: what sleeps in a wait is woken by somebody who runs.
+bool Engine::nobody_posts() const {
+    return std::ranges::none_of(threads_, [](const Thread& thread) {
+        return thread.state == State::ready || (thread.state == State::asleep && thread.token);
+    });
 }
 
 void Engine::fail(const char* what, Pc pc, const char* other, Pc other_pc) {
@@ -427,9 +522,14 @@ void require(bool ok, const char* what) {
 void fail(const char* what) { engine().fail(what, reinterpret_cast<Pc>(__builtin_return_address(0))); }
 unsigned choose(unsigned n) { return engine().choose(n); }
 void sleep(const char* why) { engine().sleep(why); }
-void wake(unsigned thread) { engine().wake(thread); }
+void wake(unsigned thread, bool publishes) { engine().wake(thread, publishes); }
+void let_others_run() { engine().let_others_run(); }
+void barrier_of_all() { engine().barrier_of_all(); }
+void post(void* item) { engine().post(item); }
+void* take() { return engine().take(); }
+void exit_thread() { engine().exit_thread(); }
 void permanent(std::size_t size) { engine().heap().permanent(size); }
-void per_thread(void** variable) { engine().per_thread(variable); }
-void at_thread_exit(void (*hook)()) { engine().at_thread_exit(hook); }
+void at_thread_start(void (*hook)()) { engine().at_thread_start(hook); }
+void at_end(void (*hook)()) { engine().at_end(hook); }
 
 }  // namespace heddle::explore

@@ -4,6 +4,7 @@
 #include "heap.hpp"
 #include "memory.hpp"
 #include "strategy.hpp"
+#include "tls.hpp"
 
 #include <ucontext.h>
 
@@ -32,6 +33,8 @@ public:
 
     /// Whether code of a scenario is running, as opposed to ours: only that is watched.
     [[nodiscard]] bool watching() const noexcept { return watching_; }
+    /// Whether what is allocated belongs to the execution.
+    [[nodiscard]] bool in_execution() const noexcept { return watching_ || preparing_; }
 
     // What hooks.cpp calls, on a fiber.
     void plain(std::uintptr_t address, std::size_t size, bool write, Pc pc);
@@ -50,9 +53,16 @@ public:
     unsigned choose_stale(unsigned n);
     unsigned choose(unsigned n);
     void sleep(const char* why);
-    void wake(unsigned thread);
-    void per_thread(void** variable) { per_thread_.push_back(variable); }
-    void at_thread_exit(void (*hook)()) { exit_hook_ = hook; }
+    void wake(unsigned thread, bool publishes);
+    void let_others_run();
+    void barrier_of_all();
+    void exit_thread();
+    void post(void* item);
+    void* take();
+    void at_thread_start(void (*hook)()) { start_hook_ = hook; }
+    void at_end(void (*hook)()) { end_hook_ = hook; }
+    /// The calling thread's destructor of a thread_local variable.
+    void at_thread_exit(void (*destroy)(void*), void* object);
 
     [[noreturn]] void fail(const char* what, Pc pc = 0, const char* other = nullptr, Pc other_pc = 0);
     [[noreturn]] void race(bool write, Pc pc, Memory::Conflict with, std::uintptr_t address);
@@ -61,7 +71,7 @@ public:
 
 private:
     friend class Unwatched;
-    enum class State : std::uint8_t { unused, ready, asleep, joining, finished };
+    enum class State : std::uint8_t { unused, ready, asleep, taking, joining, finished };
     struct Thread {
         State state = State::unused;
         View view;
@@ -74,7 +84,8 @@ private:
         unsigned idle_reads = 0;                 // loads in a row of what it has just read
         std::array<std::uintptr_t, 4> recent{};  // addresses of its last loads
         std::uint64_t stalled = 0;               // changes seen when it was found to spin
-        std::vector<void*> variables;
+        std::vector<char> variables;             // thread_local ones, while another thread runs
+        std::vector<std::pair<void (*)(void*), void*>> at_exit;
         std::array<char, 16> exceptions{};  // __cxa_eh_globals
     };
     struct Event {
@@ -95,11 +106,17 @@ private:
     void reschedule(bool current_can_run);
     void switch_to(unsigned next);
     [[nodiscard]] bool runnable(unsigned t) const;
+    [[nodiscard]] bool nobody_posts() const;
     [[nodiscard]] bool spinning(const Thread& thread) const;
+    [[nodiscard]] bool tired_of_old_values() const;
     void note(const char* kind, int order, void* address, std::uint64_t value, Pc pc);
     void finish();
-    void run_exit_hooks();
+    void begin(Thread& thread, unsigned number);
+    void prepare_threads();
+    static void run_thread_exit(Thread& thread);
+    void end_all_threads();
     void swap_variables(unsigned t);
+    void sleep_as(State state);
     Thread& me() noexcept { return threads_[current_]; }
 
     static constexpr std::uint64_t step_limit = 20'000;
@@ -108,6 +125,7 @@ private:
     ucontext_t controller_{};
     unsigned current_ = 0;
     bool watching_ = false;
+    bool preparing_ = false;
     const Scenario* scenario_ = nullptr;
     Strategy* strategy_ = nullptr;
     Memory memory_;
@@ -117,8 +135,14 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t all_steps_ = 0;
     std::uint64_t changes_ = 0;
-    std::vector<void**> per_thread_;
-    void (*exit_hook_)() = nullptr;
+    struct Post {
+        void* item;
+        Clock clock;
+    };
+    std::vector<Post> posted_;  // oldest first
+    ThreadLocals locals_;
+    void (*start_hook_)() = nullptr;
+    void (*end_hook_)() = nullptr;
     std::vector<char> data_;  // the program's variables as they were before the first execution
 };
 
@@ -126,6 +150,7 @@ private:
 Engine& engine() noexcept;
 /// False also before there is one.
 [[nodiscard]] bool watching() noexcept;
+[[nodiscard]] bool in_execution() noexcept;
 [[nodiscard]] bool on_its_heap(const void* memory) noexcept;
 
 /// While one exists, accesses and allocations are the explorer's own.
@@ -139,7 +164,8 @@ public:
     ~Unwatched();
 
 private:
-    bool before_;
+    bool watching_;
+    bool preparing_;
 };
 
 }  // namespace heddle::explore

@@ -41,18 +41,30 @@ void require(bool ok, const char* what);
 /// 0 … n-1, all of which are tried.
 [[nodiscard]] unsigned choose(unsigned n);
 
-/// Sleeps until wake(self()) has been called, which may have been before. What the waker did before is seen.
+/// Sleeps until wake(self()) has been called, which may have been before.
 void sleep(const char* why);
-void wake(unsigned thread);
+/// What the caller did before is seen by the sleeper, unless `publishes` is false.
+void wake(unsigned thread, bool publishes = true);
+/// Others may run here.
+void let_others_run();
+/// What sys_membarrier does: all stores so far are seen by everybody from here on.
+void barrier_of_all();
+
+/// A queue of things to do, and whoever waits for one.
+void post(void* item);
+/// Sleeps until there is something, or until every thread that could post is asleep in here: then null.
+[[nodiscard]] void* take();
 
 /// Objects of this size that are alive at the end are no leak.
 void permanent(std::size_t size);
-/// A variable of the thread that the code keeps thread_local: given to each virtual thread by itself.
-void per_thread(void** variable);
-/// Defined by whoever says how his code meets the explorer (seam.cpp): calls the three around this.
+/// The calling thread ends, and goes on as a new one: its thread_local variables are destroyed and made anew.
+void exit_thread();
+
+/// Called on each virtual thread before the execution begins, and not explored.
+void at_thread_start(void (*hook)());
+/// Called by thread 0 when its body is over and the other threads have exited.
+void at_end(void (*hook)());
+/// Defined by whoever says how his code meets the explorer (seam.cpp): calls the three above.
 void set_up();
-/// Called at the end of each execution by thread 0, once for each virtual thread in whose place it then
-/// stands: gives back what thread exit would give back.
-void at_thread_exit(void (*hook)());
 
 }  // namespace heddle::explore

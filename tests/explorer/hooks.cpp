@@ -11,6 +11,7 @@
 namespace {
 
 using heddle::explore::engine;
+using heddle::explore::in_execution;
 using heddle::explore::Pc;
 using heddle::explore::Unwatched;
 using heddle::explore::watching;
@@ -76,7 +77,7 @@ std::uint64_t bit_or(std::uint64_t a, std::uint64_t b) { return a | b; }
 std::uint64_t bit_xor(std::uint64_t a, std::uint64_t b) { return a ^ b; }
 
 void* allocate(std::size_t size, std::size_t alignment, Pc pc) {
-    if (watching()) {
+    if (in_execution()) {
         const Unwatched unwatched;
         return engine().heap().allocate(size, alignment, pc);
     }
@@ -186,6 +187,14 @@ HEDDLE_ATOMIC(8, std::uint8_t)
 HEDDLE_ATOMIC(16, std::uint16_t)
 HEDDLE_ATOMIC(32, std::uint32_t)
 HEDDLE_ATOMIC(64, std::uint64_t)
+
+/// Each virtual thread has its own thread_local variables, and ends.
+int __cxa_thread_atexit(void (*destroy)(void*), void* object, void*) noexcept {
+    if (in_execution()) {
+        engine().at_thread_exit(destroy, object);
+    }
+    return 0;
+}
 
 void __tsan_atomic_thread_fence(int order) {
     if (watching()) {

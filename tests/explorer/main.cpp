@@ -43,7 +43,7 @@ int usage() {
         "  --executions N   at most so many (200000)\n"
         "  --seed N         of the random ones (1)\n"
         "  --replay TEXT    one execution, as a failure printed it\n"
-        "  --quiet          one line per failure, no trace\n"
+        "  --quiet          only failures, and no trace\n"
         "  --list           the scenarios");
     return 2;
 }
@@ -52,16 +52,17 @@ struct Outcome {
     bool failed = false;
     bool complete = false;
     std::uint64_t executions = 0;
+    double seconds = 0;
 };
 
 Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, const char* name,
-               const Options& options) {
+               double seconds, const Options& options) {
     using Clock = std::chrono::steady_clock;
     const auto begin = Clock::now();
     const std::uint64_t steps = explorer.steps();
     Outcome outcome;
     const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - begin).count(); };
-    while (!outcome.complete && outcome.executions < options.executions && elapsed() < options.seconds) {
+    while (!outcome.complete && outcome.executions < options.executions && elapsed() < seconds) {
         if (!strategy.begin()) {
             outcome.complete = true;
             break;
@@ -80,6 +81,10 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
             break;
         }
     }
+    outcome.seconds = elapsed();
+    if (options.quiet && !outcome.failed) {
+        return outcome;
+    }
     std::printf("%-28s %-11s %8llu executions %9llu steps %6.2f s  %s\n", scenario.name, name,
                 static_cast<unsigned long long>(outcome.executions),
                 static_cast<unsigned long long>(explorer.steps() - steps), elapsed(),
@@ -93,7 +98,7 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
 bool explore(Engine& explorer, const Scenario& scenario, const Options& options) {
     if (!options.replay.empty()) {
         Replay replay(options.replay);
-        return !search(explorer, scenario, replay, "replay", options).failed;
+        return !search(explorer, scenario, replay, "replay", options.seconds, options).failed;
     }
     bool ok = true;
     const auto wanted = [&](std::string_view name) {
@@ -103,17 +108,25 @@ bool explore(Engine& explorer, const Scenario& scenario, const Options& options)
         const unsigned preemptions =
             options.preemptions < 0 ? scenario.preemptions : static_cast<unsigned>(options.preemptions);
         const unsigned stale = options.stale < 0 ? scenario.stale : static_cast<unsigned>(options.stale);
-        Exhaustive exhaustive(preemptions, stale);
-        const std::string name = "bound " + std::to_string(preemptions) + "+" + std::to_string(stale);
-        ok = !search(explorer, scenario, exhaustive, name.c_str(), options).failed;
+        // The small bounds first: they end, and what they find is the shortest.
+        double left = options.seconds;
+        for (unsigned bound = 0; ok && left > 0 && bound <= std::max(preemptions, stale); ++bound) {
+            const unsigned p = std::min(bound, preemptions);
+            const unsigned s = std::min(bound, stale);
+            Exhaustive exhaustive(p, s);
+            const std::string name = "bound " + std::to_string(p) + "+" + std::to_string(s);
+            const Outcome outcome = search(explorer, scenario, exhaustive, name.c_str(), left, options);
+            ok = !outcome.failed;
+            left -= outcome.seconds;
+        }
     }
     if (ok && wanted("random")) {
         RandomWalk random(options.seed, options.executions);
-        ok = !search(explorer, scenario, random, "random", options).failed;
+        ok = !search(explorer, scenario, random, "random", options.seconds, options).failed;
     }
     if (ok && wanted("pct")) {
         Pct pct(options.seed, options.executions, 3);
-        ok = !search(explorer, scenario, pct, "pct 3", options).failed;
+        ok = !search(explorer, scenario, pct, "pct 3", options.seconds, options).failed;
     }
     return ok;
 }

@@ -133,7 +133,23 @@ void Memory::push(Location& location, View& view, unsigned thread, std::uint64_t
     fresh.released = released;
     fresh.step = view.clock.at[thread];
     fresh.thread = thread;
+    fresh.seq_cst = order == order_seq_cst;
     location.seen[thread] = location.count - 1;
+}
+
+std::uint64_t Memory::oldest_visible(Location& location, const View& view, unsigned thread, int order) {
+    const std::uint64_t last = location.count - 1;
+    const std::uint64_t first =
+        std::max(location.seen[thread],
+                 location.count > Location::depth ? location.count - Location::depth : std::uint64_t{0});
+    for (std::uint64_t i = last; i > first; --i) {
+        const Store& store = location.at(i);
+        // It happens before us, or comes before us in the order of all that is seq_cst: nothing older then.
+        if (store.step <= view.clock.at[store.thread] || (order == order_seq_cst && store.seq_cst)) {
+            return i;
+        }
+    }
+    return first;
 }
 
 std::uint64_t Memory::load(View& view, unsigned thread, void* address, unsigned size, int order, bool newest,
@@ -141,16 +157,9 @@ std::uint64_t Memory::load(View& view, unsigned thread, void* address, unsigned 
     check_atomic(view, thread, reinterpret_cast<std::uintptr_t>(address), size, pc);
     Location& found = location(address, size);
     const std::uint64_t last = found.count - 1;
-    std::uint64_t first =
-        std::max(found.seen[thread], found.count > Location::depth ? found.count - Location::depth : 0);
-    for (std::uint64_t i = last; i > first; --i) {
-        const Store& store = found.at(i);
-        if (store.step <= view.clock.at[store.thread]) {
-            first = i;  // happens before us, so nothing older may be read
-        }
-    }
+    const std::uint64_t first = oldest_visible(found, view, thread, order);
     std::uint64_t chosen = last;
-    if (!newest && order != order_seq_cst && first < last) {
+    if (!newest && first < last) {
         chosen = last - engine().choose_stale(static_cast<unsigned>(last - first + 1));
     }
     found.seen[thread] = chosen;
@@ -175,7 +184,30 @@ std::uint64_t Memory::load_rmw(View& view, unsigned thread, void* address, unsig
     return found.newest().value;
 }
 
-std::uint64_t Memory::newest(void* address, unsigned size) { return location(address, size).newest().value; }
+bool Memory::matches(View& view, unsigned thread, void* address, unsigned size, std::uint64_t expected,
+                     int failure, bool newest, std::uint64_t& seen, Pc pc) {
+    check_atomic(view, thread, reinterpret_cast<std::uintptr_t>(address), size, pc);
+    Location& found = location(address, size);
+    const std::uint64_t last = found.count - 1;
+    std::array<std::uint64_t, Location::depth + 1> choices{};
+    unsigned n = 0;
+    choices[n++] = last;
+    const std::uint64_t first = newest ? last : oldest_visible(found, view, thread, failure);
+    for (std::uint64_t i = last; i > first;) {
+        if (found.at(--i).value != expected) {
+            choices[n++] = i;
+        }
+    }
+    const std::uint64_t chosen = n > 1 ? choices[engine().choose_stale(n)] : last;
+    const Store& store = found.at(chosen);
+    if (store.value == expected) {
+        return true;
+    }
+    found.seen[thread] = chosen;
+    acquire_from(view, store, failure);
+    seen = store.value;
+    return false;
+}
 
 void Memory::store_rmw(View& view, unsigned thread, void* address, unsigned size, std::uint64_t value,
                        int order) {

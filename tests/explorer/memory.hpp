@@ -81,7 +81,10 @@ public:
     [[nodiscard]] std::uint64_t load_rmw(View& view, unsigned thread, void* address, unsigned size, int order,
                                          Pc pc);
     void store_rmw(View& view, unsigned thread, void* address, unsigned size, std::uint64_t value, int order);
-    [[nodiscard]] std::uint64_t newest(void* address, unsigned size);
+    /// Whether a compare-exchange of `expected` succeeds now. If not, `seen` is what it read instead, which
+    /// need not be the newest value: a failed one is a load.
+    [[nodiscard]] bool matches(View& view, unsigned thread, void* address, unsigned size,
+                               std::uint64_t expected, int failure, bool newest, std::uint64_t& seen, Pc pc);
     static void fence(View& view, int order);
 
     /// Who accessed the byte in conflict with the last plain access that failed: for the report.
@@ -106,6 +109,7 @@ private:
         Clock released;  // what an acquiring load of this value gets
         std::uint32_t step = 0;
         unsigned thread = 0;
+        bool seq_cst = false;
     };
     struct Location {
         static constexpr unsigned depth = 6;  // so many old values at most
@@ -117,6 +121,8 @@ private:
     };
 
     Location& location(void* address, unsigned size);
+    /// The oldest store that a load may still return.
+    static std::uint64_t oldest_visible(Location& location, const View& view, unsigned thread, int order);
     void forget_atomics(Granule& granule, std::uintptr_t base, std::uintptr_t from, std::uintptr_t to);
     void check_atomic(const View& view, unsigned thread, std::uintptr_t address, unsigned size, Pc pc);
     static void acquire_from(View& view, const Store& store, int order);

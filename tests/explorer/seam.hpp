@@ -1,12 +1,19 @@
 #pragma once
 
 #include "explore.hpp"
+#include <heddle/detail/task/control_block.hpp>
+#include <heddle/detail/task/worker_context.hpp>
 #include <heddle/detail/wait/suspend.hpp>
 
+#include <sched/timer_wheel.hpp>
+
 #include <coroutine>
+#include <initializer_list>
 #include <utility>
 
-// heddle's waits on virtual threads: each plays a task that awaits one thing after the other.
+// heddle on virtual threads. Each virtual thread is a worker that runs one task of its own, whose coroutine
+// is the body: await() is its co_await. Everything up to the tasks is the shipped code; the scheduler is not:
+// what it would do to make a task run is done here.
 
 namespace heddle::explore {
 
@@ -23,9 +30,36 @@ decltype(auto) await(Awaiter&& awaiter) {
     return awaiter.await_resume();
 }
 
-/// Task::cancel on the task that `thread` plays.
+/// The task that `thread` plays.
+[[nodiscard]] detail::TaskControl& task_of(unsigned thread);
+/// Task::cancel on it.
 void cancel(unsigned thread);
 /// True if the task is asleep in some wait.
 [[nodiscard]] bool parked(unsigned thread);
+
+/// While one exists, the calling thread is no worker: the blocking calls work.
+class PlainThread {
+public:
+    PlainThread() : worker_(std::exchange(detail::this_worker, nullptr)) {}
+    PlainThread(const PlainThread&) = delete;
+    PlainThread& operator=(const PlainThread&) = delete;
+    PlainThread(PlainThread&&) = delete;
+    PlainThread& operator=(PlainThread&&) = delete;
+    ~PlainThread() { detail::this_worker = worker_; }
+
+private:
+    detail::WorkerContext* worker_;
+};
+
+/// Runs tasks that were created or woken (not those that threads play) until nobody can make more of them.
+void work();
+/// Takes the oldest of the forked children that wait for `victim`, and runs it.
+bool steal_child(unsigned victim);
+
+/// The steady clock of the virtual world.
+void set_time(std::int64_t ns);
+/// Where timers go: a scenario's own wheel.
+void set_wheel(detail::TimerWheel* wheel);
+[[nodiscard]] detail::TimerWheel* wheel();
 
 }  // namespace heddle::explore

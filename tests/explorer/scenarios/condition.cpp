@@ -148,6 +148,7 @@ const Register blocking{{"condition.blocking", "a plain thread waits, a task not
                          [] {
                              Buffer b;
                              parallel({[&] {
+                                           const PlainThread plain;
                                            b.changed.acquire_blocking();
                                            while (b.items == 0) {
                                                b.changed.wait_blocking();

@@ -183,6 +183,7 @@ const Register blocking{{"lock.blocking", "a plain thread and a task",
                          [] {
                              Guarded g;
                              parallel({[&] {
+                                           const PlainThread plain;
                                            g.lock.acquire_blocking();
                                            ++g.done;
                                            g.lock.release();
