@@ -9,6 +9,7 @@ option(HEDDLE_BUILD_EXAMPLES "Build examples/" ${PROJECT_IS_TOP_LEVEL})
 option(HEDDLE_WERROR "Treat warnings in heddle's own code as errors" ${PROJECT_IS_TOP_LEVEL})
 option(HEDDLE_INSTALL "Generate the install rules" ${PROJECT_IS_TOP_LEVEL})
 option(HEDDLE_FORCE_SUSPEND "Make every await suspend: shows what hides on the ready path (GCC 12)" OFF)
+option(HEDDLE_TEST_BY_SUITE "One ctest test per suite instead of one per test: fewer processes" OFF)
 set(HEDDLE_SANITIZE "" CACHE STRING "Sanitizers: empty, 'address,undefined' or 'thread'")
 set_property(CACHE HEDDLE_SANITIZE PROPERTY STRINGS "" "address,undefined" "thread")
 

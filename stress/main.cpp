@@ -88,8 +88,10 @@ bool finds_its_fault(const Harness& harness, const Options& options) {
         said += buffer.data();
     }
     const int status = pclose(pipe);
-    const bool found = status != 0 && said.find(" failed: ") != std::string::npos &&
-                       said.find(harness.finds) != std::string::npos;
+    const bool by_us =
+        said.find(" failed: ") != std::string::npos && said.find(harness.finds) != std::string::npos;
+    const bool by_tsan = said.find("ThreadSanitizer: data race") != std::string::npos;
+    const bool found = status != 0 && (by_us || by_tsan);
     std::printf("%-10s %s the planted fault (\"%s\")\n", harness.name, found ? "finds" : "MISSES",
                 harness.finds);
     if (!found) {

@@ -29,10 +29,11 @@ public:
     /// A waiter that was notified: it goes on when the lock gets to it.
     static void queue_for(Lock& lock, WaitToken token) noexcept;
 
+    ConditionWait& operator=(const ConditionWait&) = delete;
+
 protected:
     ~ConditionWait() = default;
     ConditionWait(const ConditionWait&) = default;
-    ConditionWait& operator=(const ConditionWait&) = delete;
     /// With the lock held, after a notification: true if the wait is over.
     virtual bool satisfied() { return true; }
 

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <heddle/detail/base/immovable.hpp>
 #include <heddle/task.hpp>
 
 #include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,66 +12,10 @@ namespace heddle {
 
 namespace detail {
 
-/// A callback that may be taken back until it is called: whoever takes the slot owns the function.
-class CallbackSlot : Immovable {
-public:
-    explicit CallbackSlot(const TaskControl* future) noexcept : future_(future) {}
-    virtual ~CallbackSlot() = default;
-    [[nodiscard]] bool remove(const TaskControl* future) noexcept {
-        if (future != future_ || !take()) {
-            return false;
-        }
-        drop();
-        return true;
-    }
-
-protected:
-    [[nodiscard]] bool take() noexcept {
-        return !taken_.exchange(true, acq_rel);  // acq_rel: the one who takes it has seen it made
-    }
-    virtual void drop() noexcept = 0;
-
-private:
-    const TaskControl* future_;
-    Atomic<bool> taken_{false};
-};
-
-template <class Fn, class Handle>
-class FunctionSlot final : public CallbackSlot {
-public:
-    FunctionSlot(const TaskControl* future, Fn fn) : CallbackSlot(future), function_(std::move(fn)) {}
-    void run(Handle done) {
-        if (!take()) {
-            return;
-        }
-        if constexpr (std::is_invocable_v<Fn&, Handle>) {
-            (*function_)(std::move(done));
-        } else {
-            (*function_)();
-        }
-    }
-
-private:
-    void drop() noexcept override { function_.reset(); }
-    std::optional<Fn> function_;
-};
-
 /// Ends a future that nobody can end any more, unless it is done.
 void break_promise(TaskControl& control) noexcept;
 
 }  // namespace detail
-
-/// One registration of a callback: what remove_done_callback() takes. A cheap copyable handle.
-class CallbackHandle {
-public:
-    CallbackHandle() noexcept = default;
-
-private:
-    template <class T>
-    friend class Future;
-    explicit CallbackHandle(std::weak_ptr<detail::CallbackSlot> slot) noexcept : slot_(std::move(slot)) {}
-    std::weak_ptr<detail::CallbackSlot> slot_;
-};
 
 template <class T>
 class Promise;
@@ -161,18 +103,13 @@ public:
     /// already and belongs to no runtime. Callbacks run in the order they were added.
     template <class Fn>
     CallbackHandle add_done_callback(Fn fn) const {
-        auto slot = std::make_shared<detail::FunctionSlot<Fn, Future>>(control_.get(), std::move(fn));
-        CallbackHandle handle(slot);
-        auto call = [slot = std::move(slot)](Future done) { slot->run(std::move(done)); };
-        detail::add_done_callback(*control_, detail::make_done_callback<Future>(std::move(call)));
-        return handle;
+        return detail::CallbackAccess::add<Future>(*control_, std::move(fn));
     }
     /// Takes a callback back that has not been called; its function is destroyed. False if it has been
     /// called, is being called, was taken back before, or is not one of this future's. Any thread, also from
     /// a callback.
     bool remove_done_callback(const CallbackHandle& handle) const {
-        const auto slot = handle.slot_.lock();
-        return slot != nullptr && slot->remove(control_.get());
+        return detail::CallbackAccess::remove(*control_, handle);
     }
 
     /// Blocks a plain thread until it is done. Throws std::runtime_error on a worker thread.

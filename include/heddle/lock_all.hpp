@@ -45,6 +45,7 @@ public:
     explicit LockAllGuard(const std::array<Lock*, N>& held) noexcept : locks_(held), owns_(true) {}
     LockAllGuard(LockAllGuard&& other) noexcept
         : locks_(other.locks_), owns_(std::exchange(other.owns_, false)) {}
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() may allocate
     LockAllGuard& operator=(LockAllGuard&& other) {
         if (this != &other) {
             release();

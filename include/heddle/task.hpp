@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/callback_handle.hpp>
 #include <heddle/coro.hpp>
 #include <heddle/detail/task/await.hpp>
 #include <heddle/detail/task/control_block.hpp>
@@ -72,8 +73,14 @@ public:
     /// Calls `fn(task)` (or `fn()`) once on a worker after the task has ended, never inside this call.
     /// Callbacks run in the order they were added. Callable from any thread.
     template <class Fn>
-    void add_done_callback(Fn fn) const {
-        detail::add_done_callback(*control_, detail::make_done_callback<Task>(std::move(fn)));
+    CallbackHandle add_done_callback(Fn fn) const {
+        return detail::CallbackAccess::add<Task>(*control_, std::move(fn));
+    }
+    /// Takes a callback back that has not been called; its function is destroyed. False if it has been
+    /// called, is being called, was taken back before, or is not one of this task's. Any thread, also from a
+    /// callback.
+    bool remove_done_callback(const CallbackHandle& handle) const {
+        return detail::CallbackAccess::remove(*control_, handle);
     }
 
     /// The name given to it, or "Task-N".

@@ -228,7 +228,7 @@ void report_exception(Scheduler* scheduler, const std::string& context, std::exc
 }
 
 TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame) {
-    if (current_scheduler() == scheduler) {
+    if (scheduler != nullptr && current_scheduler() == scheduler) {
         return spawn_root(*scheduler, frame, {}, TaskKind::internal);
     }
     if (!Scheduler::enter_if_alive(scheduler)) {

@@ -3,7 +3,7 @@
 namespace heddle::detail {
 
 Coro<void> watch_task(ControlRef task, WaitState& state) {
-    TaskControl& control = *task;
+    const TaskControl& control = *task;
     co_await JoinQuietly(std::move(task));
     if (state.ended(control)) {
         state.watch.stop();

@@ -44,10 +44,12 @@ bool JoinWait::keep_waiting() {
     join_leave(*target_, place_, suspension_.waiter());
     if (on_cancel_ == OnCancel::forward || (on_cancel_ == OnCancel::if_scope && scope_->was_cancelled())) {
         const std::string message = take_cancel_message(suspension_.waiter());
-        if (cancel_control(*target_, message.data(), message.size())) {
-            return true;  // the target decides how this ends
-        }
-    } else if (on_cancel_ == OnCancel::if_scope) {
+        // Accepted: the target decides how this ends. Refused: it has ended but for saying so, which it does
+        // next.
+        left_ = !cancel_control(*target_, message.data(), message.size());
+        return true;
+    }
+    if (on_cancel_ == OnCancel::if_scope) {
         target_
             ->mark_retrieved();  // gather has its error; a later one of this task is not reported, as asyncio
     }

@@ -71,7 +71,8 @@ TEST_P(QueueMany, a_batch_is_put_and_got_whole) {
                 co_await queue.join();
                 EXPECT_THROW(queue.task_done(), std::invalid_argument);
                 co_await queue.put_many(std::vector<int>{});
-                co_await queue.put_many({4, 5});
+                auto two = queue.put_many({4, 5});
+                co_await two;
                 EXPECT_EQ(queue.qsize(), 2);
                 EXPECT_EQ(queue.try_get_many(9).size(), 2U);
                 EXPECT_TRUE(queue.try_get_many(9).empty());

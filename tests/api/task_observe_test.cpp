@@ -279,5 +279,28 @@ TEST_P(TaskObserve, AHandleThatGoesAfterTheRuntimeStillReports) {
     EXPECT_NE(text.find("nobody looks"), std::string::npos) << text;
 }
 
+TEST_P(TaskObserve, ACallbackCanBeTakenBack) {
+    Event go;
+    std::atomic<int> ran{0};
+    auto body = [&]() -> Coro<void> { static_cast<void>(co_await go.wait()); };
+    run([&]() -> Coro<void> {
+        const Task<void> task = create_task(body());
+        const Task<void> other = create_task(body());
+        const CallbackHandle first = task.add_done_callback([&] { ran += 1; });
+        const CallbackHandle second = task.add_done_callback([&](const Task<void>&) { ran += 10; });
+        EXPECT_FALSE(other.remove_done_callback(first));
+        EXPECT_TRUE(task.remove_done_callback(first));
+        EXPECT_FALSE(task.remove_done_callback(first));
+        EXPECT_FALSE(task.remove_done_callback(CallbackHandle()));
+        Event last;
+        task.add_done_callback([&] { last.set(); });
+        go.set();
+        static_cast<void>(co_await last.wait());
+        co_await other;
+        EXPECT_FALSE(task.remove_done_callback(second));
+    });
+    EXPECT_EQ(ran, 10);
+}
+
 }  // namespace
 }  // namespace heddle::test

@@ -94,6 +94,7 @@ Coro<void> many_under_cancellation(std::ptrdiff_t k) {
         }
     };
     std::vector<Task<void>> tasks;
+    std::vector<Task<void>> victims;  // they use what is above, until they have ended
     Jitter jitter(99);
     for (Rounds rounds; rounds.next();) {
         while (tasks.size() < tasks_at_once) {
@@ -103,7 +104,7 @@ Coro<void> many_under_cancellation(std::ptrdiff_t k) {
         for (int i = 0; i < 4; ++i) {
             const std::size_t victim = jitter.random() % tasks.size();
             tasks[victim].cancel();
-            tasks[victim] = create_task(work(jitter.random()));
+            victims.push_back(std::exchange(tasks[victim], create_task(work(jitter.random()))));
         }
         EXPECT_LE(semaphore.value(), k);
     }
@@ -111,6 +112,7 @@ Coro<void> many_under_cancellation(std::ptrdiff_t k) {
     auto nobody_left = [&] { return inside == 0 && semaphore.value() == k && waiters(semaphore) == 0; };
     co_await until(nobody_left);
     co_await settle_all(tasks);
+    co_await settle_all(victims);
     for (std::ptrdiff_t i = 0; i < k; ++i) {
         EXPECT_TRUE(semaphore.try_acquire());
     }

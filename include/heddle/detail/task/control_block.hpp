@@ -183,7 +183,7 @@ inline constexpr bool result_inline =
     sizeof(T) <= 2 * sizeof(void*) && alignof(T) <= alignof(void*);
 
 /// The two words that hold the result.
-inline void* result_words(TaskControl& control) noexcept { return &control.resume; }
+inline void* result_words(TaskControl& control) noexcept { return static_cast<void*>(&control.resume); }
 
 template <class T>
 void store_value(TaskControl& control, T&& value) {

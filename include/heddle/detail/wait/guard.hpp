@@ -14,7 +14,8 @@ public:
     Guard() noexcept = default;
     explicit Guard(Primitive& held) noexcept : held_(&held) {}
     Guard(Guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-    Guard& operator=(Guard&& other) {
+    Guard& operator=(
+        Guard&& other) {  // NOLINT(performance-noexcept-move-constructor): release() may allocate
         if (this != &other) {
             release();
             held_ = std::exchange(other.held_, nullptr);
