@@ -285,7 +285,7 @@ TEST_P(ParallelCondition, PAR_59_the_lock_comes_back_in_order_of_arrival) {
         log.push_back(id);
     };
     run([&]() -> Coro<void> {
-        for (int round = 0; round < 20; ++round) {
+        for (int round = 0; round < 30; ++round) {
             std::vector<Task<void>> tasks;
             std::vector<int> expected;
             log.clear();
@@ -294,19 +294,22 @@ TEST_P(ParallelCondition, PAR_59_the_lock_comes_back_in_order_of_arrival) {
                 co_await until_waiters(condition, tasks.size());
                 expected.push_back(i);
             }
-            if (workers() == 1 && round % 2 == 0) {
+            if (round % 3 == 0) {
                 co_await condition.acquire();
                 condition.notify_all();
                 condition.release();
-            }
-            // With more workers those whom one call wakes take the lock again in any order.
-            const bool one_by_one = workers() > 1 || round % 2 != 0;
-            for (std::size_t i = 0; one_by_one && i < k; ++i) {
+            } else if (round % 3 == 1) {  // several times in one hold
                 co_await condition.acquire();
-                condition.notify();
+                for (int i = 0; i < k; i += 4) {
+                    condition.notify(4);
+                }
                 condition.release();
-                auto has_returned = [&] { return tasks[i].done(); };
-                co_await until(has_returned);
+            } else {  // in a hold for each, while those before return
+                for (int i = 0; i < k; ++i) {
+                    co_await condition.acquire();
+                    condition.notify();
+                    condition.release();
+                }
             }
             co_await settle_all(tasks);
             EXPECT_EQ(log, expected);
