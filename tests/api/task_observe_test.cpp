@@ -280,7 +280,6 @@ TEST_P(TaskObserve, AHandleThatGoesAfterTheRuntimeStillReports) {
 }
 
 TEST_P(TaskObserve, ACallbackCanBeTakenBack) {
-    Event go;
     std::atomic<int> ran{0};
     auto body = [&]() -> Coro<void> { static_cast<void>(co_await go.wait()); };
     run([&]() -> Coro<void> {
