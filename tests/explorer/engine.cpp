@@ -19,7 +19,8 @@ namespace heddle::explore {
 namespace {
 
 constexpr std::size_t stack_size = std::size_t{256} << 10U;
-constexpr unsigned patience = 8;  // loads in a row without any change that make a thread a spinner
+constexpr unsigned futile_limit = 100;  // switches between spinners, and still no change
+constexpr unsigned patience = 8;        // loads in a row without any change that make a thread a spinner
 
 Engine* the_engine = nullptr;
 
@@ -60,13 +61,14 @@ void Engine::reset() {
     events_.clear();
     steps_ = 0;
     changes_ = 0;
+    futile_ = {};
     for (Thread& thread : threads_) {
         thread.state = State::unused;
         thread.view = View{};
         thread.token = false;
         thread.waker = Clock{};
         thread.idle_reads = 0;
-        thread.recent.fill(0);
+        thread.recent.fill({});
         thread.at_exit.clear();
         thread.exceptions.fill(0);
     }
@@ -246,11 +248,21 @@ void Engine::reschedule(bool current_can_run) {
         choices[n++] = current_;
     }
     if (n == 0) {
-        for (unsigned t = 0; t < max_threads; ++t) {
+        for (unsigned i = 1; i <= max_threads; ++i) {
+            const unsigned t = (current_ + i) % max_threads;
             if (runnable(t)) {
-                fail("livelock: everybody who can run looks at memory that nobody changes");
+                if (futile_.first != changes_) {
+                    futile_ = {changes_, 0};
+                }
+                if (++futile_.second == futile_limit) {
+                    fail("livelock: everybody who can run looks at memory that nobody changes");
+                }
+                choices[n++] = t;
+                break;
             }
         }
+    }
+    if (n == 0) {
         std::string who = "deadlock:";
         for (unsigned t = 0; t < max_threads; ++t) {
             if (threads_[t].state == State::asleep) {
@@ -291,7 +303,7 @@ void Engine::begin_step(Pc pc) {
     reschedule(true);
 }
 
-void Engine::end_step(bool changed, std::uintptr_t address) {
+void Engine::end_step(bool changed, std::uintptr_t address, std::uint64_t value) {
     Thread& thread = me();
     ++thread.view.clock.at[current_];
     if (changed) {
@@ -299,9 +311,10 @@ void Engine::end_step(bool changed, std::uintptr_t address) {
         thread.idle_reads = 0;
         return;
     }
-    const bool again = std::ranges::find(thread.recent, address) != thread.recent.end();
+    const std::pair read(address, value);
+    const bool again = std::ranges::find(thread.recent, read) != thread.recent.end();
     std::ranges::rotate(thread.recent, thread.recent.begin() + 1);
-    thread.recent.back() = address;
+    thread.recent.back() = read;
     thread.idle_reads = again ? thread.idle_reads + 1 : 0;
     if (thread.idle_reads >= patience) {
         thread.stalled = changes_;
@@ -352,7 +365,7 @@ std::uint64_t Engine::load(void* address, unsigned size, int order, Pc pc) {
     const std::uint64_t value =
         memory_.load(me().view, current_, address, size, order, tired_of_old_values(), pc);
     note("load", order, address, value, pc);
-    end_step(false, reinterpret_cast<std::uintptr_t>(address));
+    end_step(false, reinterpret_cast<std::uintptr_t>(address), value);
     return value;
 }
 
@@ -364,7 +377,7 @@ void Engine::store(void* address, unsigned size, std::uint64_t value, int order,
     }
     memory_.store(me().view, current_, address, size, value, order, pc);
     note("store", order, address, value, pc);
-    end_step(true, 0);
+    end_step(true, 0, 0);
 }
 
 std::uint64_t Engine::modify(void* address, unsigned size, int order, Pc pc,
@@ -378,7 +391,7 @@ std::uint64_t Engine::modify(void* address, unsigned size, int order, Pc pc,
     const std::uint64_t value = change(old, operand);
     memory_.store_rmw(me().view, current_, address, size, value, order);
     note("rmw", order, address, value, pc);
-    end_step(true, 0);
+    end_step(true, 0, 0);
     return old;
 }
 
@@ -398,7 +411,7 @@ bool Engine::compare_exchange(void* address, unsigned size, std::uint64_t& expec
     }
     expected = old;
     note(equal ? "cas" : "cas failed", equal ? order : failure, address, equal ? desired : old, pc);
-    end_step(equal, reinterpret_cast<std::uintptr_t>(address));
+    end_step(equal, reinterpret_cast<std::uintptr_t>(address), old);
     return equal;
 }
 

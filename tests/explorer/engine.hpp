@@ -79,12 +79,12 @@ private:
         std::unique_ptr<char[]> stack;
         std::function<void()> body;
         const char* why = "";
-        bool token = false;                      // wake() came first
-        Clock waker;                             // of whoever called wake()
-        unsigned idle_reads = 0;                 // loads in a row of what it has just read
-        std::array<std::uintptr_t, 4> recent{};  // addresses of its last loads
-        std::uint64_t stalled = 0;               // changes seen when it was found to spin
-        std::vector<char> variables;             // thread_local ones, while another thread runs
+        bool token = false;       // wake() came first
+        Clock waker;              // of whoever called wake()
+        unsigned idle_reads = 0;  // loads in a row of what it has just read
+        std::array<std::pair<std::uintptr_t, std::uint64_t>, 4> recent{};  // where and what it read last
+        std::uint64_t stalled = 0;    // changes seen when it was found to spin
+        std::vector<char> variables;  // thread_local ones, while another thread runs
         std::vector<std::pair<void (*)(void*), void*>> at_exit;
         std::array<char, 16> exceptions{};  // __cxa_eh_globals
     };
@@ -101,7 +101,7 @@ private:
     void run_body();
     void reset();
     void begin_step(Pc pc);
-    void end_step(bool changed, std::uintptr_t address);
+    void end_step(bool changed, std::uintptr_t address, std::uint64_t value);
     [[nodiscard]] bool is_ours(std::uintptr_t address) const noexcept;
     void reschedule(bool current_can_run);
     void switch_to(unsigned next);
@@ -135,6 +135,7 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t all_steps_ = 0;
     std::uint64_t changes_ = 0;
+    std::pair<std::uint64_t, unsigned> futile_;  // how often nobody but spinners could run since a change
     struct Post {
         void* item;
         Clock clock;

@@ -110,6 +110,12 @@ Memory::Location& Memory::location(void* address, unsigned size) {
     return found;
 }
 
+void Memory::see(Location& location, const View& view, unsigned thread, std::uint64_t i) {
+    location.seen[thread] = i;
+    std::uint32_t& first = location.at(i).seen_at[thread];
+    first = first == 0 ? view.clock.at[thread] : first;
+}
+
 void Memory::acquire_from(View& view, const Store& store, int order) {
     if (acquires(order)) {
         view.clock.join(store.released);
@@ -129,6 +135,7 @@ void Memory::push(Location& location, View& view, unsigned thread, std::uint64_t
         released.join(view.released);
     }
     Store& fresh = location.at(location.count++);
+    fresh = Store{};
     fresh.value = value;
     fresh.released = released;
     fresh.step = view.clock.at[thread];
@@ -148,6 +155,12 @@ std::uint64_t Memory::oldest_visible(Location& location, const View& view, unsig
         if (store.step <= view.clock.at[store.thread] || (order == order_seq_cst && store.seq_cst)) {
             return i;
         }
+        // The same if somebody's read of it happens before us: two reads do not see two stores in two orders.
+        for (unsigned t = 0; t < max_threads; ++t) {
+            if (store.seen_at[t] != 0 && store.seen_at[t] <= view.clock.at[t]) {
+                return i;
+            }
+        }
     }
     return first;
 }
@@ -162,7 +175,7 @@ std::uint64_t Memory::load(View& view, unsigned thread, void* address, unsigned 
     if (!newest && first < last) {
         chosen = last - engine().choose_stale(static_cast<unsigned>(last - first + 1));
     }
-    found.seen[thread] = chosen;
+    see(found, view, thread, chosen);
     const Store& store = found.at(chosen);
     acquire_from(view, store, order);
     return store.value;
@@ -179,7 +192,7 @@ void Memory::store(View& view, unsigned thread, void* address, unsigned size, st
 std::uint64_t Memory::load_rmw(View& view, unsigned thread, void* address, unsigned size, int order, Pc pc) {
     check_atomic(view, thread, reinterpret_cast<std::uintptr_t>(address), size, pc);
     Location& found = location(address, size);
-    found.seen[thread] = found.count - 1;
+    see(found, view, thread, found.count - 1);
     acquire_from(view, found.newest(), order);
     return found.newest().value;
 }
@@ -203,7 +216,7 @@ bool Memory::matches(View& view, unsigned thread, void* address, unsigned size, 
     if (store.value == expected) {
         return true;
     }
-    found.seen[thread] = chosen;
+    see(found, view, thread, chosen);
     acquire_from(view, store, failure);
     seen = store.value;
     return false;

@@ -110,6 +110,7 @@ private:
         std::uint32_t step = 0;
         unsigned thread = 0;
         bool seq_cst = false;
+        std::array<std::uint32_t, max_threads> seen_at{};  // the step at which a thread first read it, or 0
     };
     struct Location {
         static constexpr unsigned depth = 6;  // so many old values at most
@@ -125,6 +126,7 @@ private:
     static std::uint64_t oldest_visible(Location& location, const View& view, unsigned thread, int order);
     void forget_atomics(Granule& granule, std::uintptr_t base, std::uintptr_t from, std::uintptr_t to);
     void check_atomic(const View& view, unsigned thread, std::uintptr_t address, unsigned size, Pc pc);
+    static void see(Location& location, const View& view, unsigned thread, std::uint64_t i);
     static void acquire_from(View& view, const Store& store, int order);
     static void push(Location& location, View& view, unsigned thread, std::uint64_t value, int order,
                      bool rmw);

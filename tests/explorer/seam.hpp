@@ -4,6 +4,7 @@
 #include <heddle/detail/task/control_block.hpp>
 #include <heddle/detail/task/worker_context.hpp>
 #include <heddle/detail/wait/suspend.hpp>
+#include <heddle/error.hpp>
 
 #include <sched/timer_wheel.hpp>
 
@@ -22,12 +23,27 @@ namespace heddle::explore {
 /// What `co_await awaitable` does in a task: suspends until somebody has scheduled it.
 void suspended_until_scheduled(std::coroutine_handle<> next);
 
-template <class Awaiter>
-decltype(auto) await(Awaiter&& awaiter) {
-    if (!awaiter.await_ready()) {
-        suspended_until_scheduled(awaiter.await_suspend(own_frame()));
+template <class Awaitable>
+decltype(auto) await(Awaitable&& awaitable) {
+    if constexpr (requires { std::forward<Awaitable>(awaitable).operator co_await(); }) {
+        auto&& awaiter = std::forward<Awaitable>(awaitable).operator co_await();
+        return await(awaiter);
+    } else {
+        if (!awaitable.await_ready()) {
+            suspended_until_scheduled(awaitable.await_suspend(own_frame()));
+        }
+        return awaitable.await_resume();
     }
-    return awaiter.await_resume();
+}
+/// False: it ended with CancelledError.
+template <class Awaitable>
+bool await_unless_cancelled(Awaitable&& awaitable) {
+    try {
+        static_cast<void>(await(std::forward<Awaitable>(awaitable)));
+        return true;
+    } catch (const CancelledError&) {
+        return false;
+    }
 }
 
 /// The task that `thread` plays.

@@ -1,0 +1,50 @@
+#include "../seam.hpp"
+#include <heddle/semaphore.hpp>
+
+#include <atomic>
+#include <stdexcept>
+
+// BoundedSemaphore: of all surplus releases exactly the surplus ones fail, also while others wait.
+
+namespace heddle::explore {
+namespace {
+
+bool release(BoundedSemaphore& semaphore) {
+    try {
+        semaphore.release();
+        return true;
+    } catch (const std::exception&) {
+        return false;
+    }
+}
+
+void surplus() {
+    BoundedSemaphore semaphore(1);
+    await(semaphore.acquire());
+    std::atomic<int> refused{0};
+    const auto give = [&] { refused += release(semaphore) ? 0 : 1; };
+    parallel({give, give});
+    require(refused == 1 && semaphore.value() == 1, "not exactly the surplus one failed");
+}
+const Register r1{{"bounded_semaphore.surplus", "two release, one too many", surplus, 4, 2}};
+
+void waiting() {
+    BoundedSemaphore semaphore(1);
+    await(semaphore.acquire());
+    std::atomic<int> refused{0};
+    std::atomic<int> got{0};
+    const auto give = [&] { refused += release(semaphore) ? 0 : 1; };
+    parallel({give, give,
+              [&] {
+                  if (await_unless_cancelled(semaphore.acquire())) {
+                      ++got;
+                  }
+              },
+              [&] { cancel(3); }});
+    require(semaphore.value() <= 1, "more permits than the bound");
+    require(semaphore.value() == 2 - refused - got, "permits were lost or made");
+}
+const Register r2{{"bounded_semaphore.waiting", "two release while one waits or gives up", waiting, 2, 1}};
+
+}  // namespace
+}  // namespace heddle::explore
