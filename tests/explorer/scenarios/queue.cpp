@@ -1,0 +1,257 @@
+#include "../seam.hpp"
+#include <heddle/error.hpp>
+#include <heddle/queue.hpp>
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <vector>
+
+// Queue, as a whole: no item is lost or doubled, whoever is cancelled or shut out gives back what it had.
+
+namespace heddle::explore {
+namespace {
+
+constexpr int none = 0;  // cancelled
+constexpr int shut = -1;
+
+template <class Q>
+int get(Q& queue) {
+    try {
+        return await(queue.get());
+    } catch (const CancelledError&) {
+        return none;
+    } catch (const QueueShutDown&) {
+        return shut;
+    }
+}
+/// As get(): `value` if it is in.
+template <class Q>
+int put(Q& queue, int value) {
+    try {
+        await(queue.put(value));
+        return value;
+    } catch (const CancelledError&) {
+        return none;
+    } catch (const QueueShutDown&) {
+        return shut;
+    }
+}
+/// What was put has been got, or is still there.
+template <class Q>
+void balance(Q& queue, std::vector<int> in, std::vector<int> out) {
+    const auto drop = [](std::vector<int>& v) { std::erase_if(v, [](int i) { return i <= 0; }); };
+    while (queue.qsize() > 0) {
+        out.push_back(*queue.try_get());
+    }
+    drop(in);
+    drop(out);
+    require(std::ranges::is_permutation(in, out), "an item is lost or doubled");
+}
+
+void handoff() {
+    Queue<int> queue;
+    std::array<int, 2> got{};
+    parallel({[&] { got[0] = get(queue); }, [&] { got[1] = get(queue); },
+              [&] {
+                  put(queue, 1);
+                  put(queue, 2);
+              }});
+    balance(queue, {1, 2}, {got[0], got[1]});
+}
+const Register r1{{"queue.handoff", "two get, one puts two", handoff, 2, 1}};
+
+void cancelled_get() {
+    Queue<int> queue;
+    std::array<int, 2> got{};
+    parallel({[&] { got[0] = get(queue); }, [&] { got[1] = get(queue); },
+              [&] {
+                  put(queue, 1);
+                  put(queue, 2);
+              },
+              [&] { cancel(1); }});
+    require(got[1] > 0, "left out");
+    balance(queue, {1, 2}, {got[0], got[1]});
+}
+const Register r2{
+    {"queue.cancelled_get", "a get is cancelled under the put that has chosen it", cancelled_get, 2, 0}};
+
+// put ‖ shutdown ‖ last get ‖ cancelled get
+template <bool Immediate>
+void shutdown() {
+    Queue<int> queue;
+    std::array<int, 2> got{};
+    int in = 0;
+    parallel({[&] { in = put(queue, 1); }, [&] { queue.shutdown(Immediate); }, [&] { got[0] = get(queue); },
+              [&] { got[1] = get(queue); }, [&] { cancel(4); }});
+    require(got[0] != none, "cancelled by nobody");
+    require(get(queue) == shut || !Immediate, "there is something in a queue that was emptied");
+    if (!Immediate) {
+        balance(queue, {in}, {got[0], got[1]});
+    }
+}
+const Register r3{
+    {"queue.shutdown", "put, shutdown, the last get and a cancelled one", shutdown<false>, 2, 0}};
+const Register r4{{"queue.shutdown_now", "the same with an immediate shutdown", shutdown<true>, 2, 0}};
+
+void shutdown_twice() {
+    Queue<int> queue;
+    put(queue, 1);
+    int got = 0;
+    parallel({[&] { queue.shutdown(); }, [&] { queue.shutdown(true); }, [&] { got = get(queue); },
+              [&] { await(queue.closed()); }});
+    require(got == 1 || got == shut, "what is that?");
+    require(get(queue) == shut, "there is something in a queue that was emptied");
+}
+const Register r5{
+    {"queue.shutdown_twice", "shut down, and at the same time immediately", shutdown_twice, 2, 1}};
+
+void shutdown_join() {
+    Queue<int> queue;
+    put(queue, 1);
+    parallel({[&] { await(queue.join()); }, [&] { queue.shutdown(true); },
+              [&] {
+                  if (get(queue) == 1) {
+                      queue.task_done();
+                  }
+              }});
+}
+const Register r6{
+    {"queue.shutdown_join", "what an immediate shutdown drops counts as done", shutdown_join, 2, 1}};
+
+void bounded() {
+    Queue<int> queue(1);
+    std::array<int, 2> in{};
+    std::array<int, 2> got{};
+    parallel({[&] { in[0] = put(queue, 1); }, [&] { in[1] = put(queue, 2); }, [&] { got[0] = get(queue); },
+              [&] { got[1] = get(queue); }});
+    require(queue.qsize() == 0 && !queue.full(), "a place is lost");
+    balance(queue, {in[0], in[1]}, {got[0], got[1]});
+}
+const Register r7{{"queue.bounded", "two put, two get, one place", bounded, 2, 0}};
+
+void cancelled_put() {
+    Queue<int> queue(1);
+    put(queue, 1);
+    std::array<int, 2> in{};
+    std::array<int, 2> got{};
+    parallel({[&] { in[0] = put(queue, 2); }, [&] { in[1] = put(queue, 3); }, [&] { cancel(1); },
+              [&] {
+                  got[0] = get(queue);
+                  got[1] = get(queue);
+              }});
+    require(in[1] == 3 && got[0] > 0 && got[1] > 0, "left out");
+    balance(queue, {1, in[0], in[1]}, {got[0], got[1]});
+    require(!queue.full(), "a place is lost");
+}
+const Register r8{{"queue.cancelled_put", "a put that waits for a place is cancelled", cancelled_put, 2, 0}};
+
+void bounded_shutdown() {
+    Queue<int> queue(1);
+    put(queue, 1);
+    std::array<int, 2> in{};
+    int got = 0;
+    parallel({[&] { in[0] = put(queue, 2); }, [&] { in[1] = put(queue, 3); }, [&] { queue.shutdown(); },
+              [&] { got = get(queue); }});
+    balance(queue, {1, in[0], in[1]}, {got});
+}
+const Register r9{
+    {"queue.bounded_shutdown", "two wait for a place, one gets, one shuts down", bounded_shutdown, 2, 0}};
+
+void join() {
+    Queue<int> queue;
+    int done = 0;  // plain: written before task_done()
+    parallel({[&] {
+                  put(queue, 1);
+                  await(queue.join());
+                  require(done == 1, "joined too early");
+              },
+              [&] {
+                  done = get(queue);
+                  queue.task_done();
+              }});
+}
+const Register r10{{"queue.join", "join ends when all is done", join, 3, 1}};
+
+void put_many() {
+    Queue<int> queue(2);
+    std::vector<int> values{1, 2, 3};
+    std::array<int, 3> got{};
+    parallel({[&] { await_unless_cancelled(queue.put_many(values)); }, [&] { cancel(1); },
+              [&] {
+                  got[0] = get(queue);
+                  cancel(4);
+              },
+              [&] { got[1] = get(queue); }});
+    std::vector<int> in{1, 2, 3};
+    std::erase_if(in, [&](int i) { return std::ranges::find(values, i) != values.end(); });
+    balance(queue, in, {got[0], got[1], got[2]});
+    require(!queue.full(), "a place is lost");
+}
+const Register r11{{"queue.put_many", "many are put where few fit, and it is cancelled", put_many, 2, 0}};
+
+void get_many() {
+    Queue<int> queue;
+    std::vector<int> got;
+    int one = 0;
+    parallel({[&] {
+                  got = await(queue.get_many(2));
+                  require(!got.empty() && got.size() <= 2, "not 1 or 2");
+              },
+              [&] {
+                  put(queue, 1);
+                  put(queue, 2);
+                  put(queue, 3);
+              },
+              [&] { one = get(queue); }});
+    got.push_back(one);
+    balance(queue, {1, 2, 3}, got);
+}
+const Register r12{{"queue.get_many", "one gets several at once, another one, a third puts", get_many, 2, 0}};
+
+void get_many_shutdown() {
+    Queue<int> queue;
+    put(queue, 1);
+    std::vector<int> got;
+    int in = 0;
+    parallel({[&] {
+                  try {
+                      got = await(queue.get_many(3));
+                  } catch (const QueueShutDown&) {
+                      got.clear();
+                  }
+              },
+              [&] { in = put(queue, 2); }, [&] { queue.shutdown(); }});
+    balance(queue, {1, in}, got);
+    require(get(queue) == shut, "not shut down");
+}
+const Register r13{
+    {"queue.get_many_shutdown", "several are wanted while it is shut down", get_many_shutdown, 2, 1}};
+
+// The getter destroys the queue while the put that woke it is still inside.
+void destroyed() {
+    auto queue = std::make_unique<Queue<int>>();
+    Queue<int>& shared = *queue;
+    parallel({[&] {
+                  require(get(shared) == 1, "not the item");
+                  queue.reset();
+              },
+              [&] {
+                  auto wait = shared.put(1);
+                  await(wait);
+              }});
+}
+const Register r14{{"queue.destroyed", "who gets the last item destroys the queue", destroyed, 4, 1}};
+
+void lifo() {
+    LifoQueue<int> queue(2);
+    std::array<int, 2> got{};
+    std::array<int, 2> in{};
+    parallel({[&] { in[0] = put(queue, 1); }, [&] { in[1] = put(queue, 2); }, [&] { got[0] = get(queue); },
+              [&] { got[1] = get(queue); }, [&] { cancel(3); }});
+    balance(queue, {in[0], in[1]}, {got[0], got[1]});
+}
+const Register r15{{"queue.lifo", "last in, first out, with a cancelled get", lifo, 2, 0}};
+
+}  // namespace
+}  // namespace heddle::explore
