@@ -57,13 +57,14 @@ bool Parker::park(std::int64_t deadline_ns) noexcept {
     // acquire [park]: what the notifier did before unpark() is visible to us.
     std::uint32_t seen = empty;
     if (!state_.compare_exchange_strong(seen, parked, acq_rel, acquire)) {
-        state_.store(empty, relaxed);  // relaxed: was notified; only its owner takes a notification back
+        // acq_rel [park]: by an RMW, so that what came with a second notification is seen as well
+        state_.exchange(empty, acq_rel);
         return true;
     }
     for (;;) {
         futex_wait(&state_, parked, deadline_ns);
         if (state_.load(acquire) == notified) {  // acquire [park]
-            state_.store(empty, relaxed);        // relaxed: as above
+            state_.exchange(empty, acq_rel);     // acq_rel [park]: as above
             return true;
         }
         if (deadline_ns != never && now_ns() >= deadline_ns) {

@@ -59,6 +59,9 @@ private:
         }
         detail::TaskControl* block = blocks().free.back();
         blocks().free.pop_back();
+        // As after a wait that has ended: no requests, and tokens that may still be about are stale.
+        const std::uint64_t seq = detail::word::seq(block->word.load(detail::acquire));
+        block->word.store((seq + 1) << detail::word::seq_shift, detail::release);
         return block;
     }
     detail::TaskControl* control_;
