@@ -1,0 +1,218 @@
+#include "../seam.hpp"
+#include <heddle/detail/sync/parker.hpp>
+
+#include <sched/idle.hpp>
+#include <sched/run_queue.hpp>
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+
+// No wake-up of a worker is lost. IdleWord, ReadyRing and Parker are the shipped ones; the loop around them
+// is that of lib/sched/worker.cpp and steal.cpp, with one inject slot and without timers, spinning and the
+// sentinel: what the sentinel heals besides must not be needed here.
+
+namespace heddle::explore {
+namespace {
+
+using detail::IdleWord;
+using detail::Parker;
+using detail::ReadyRing;
+using detail::TaskControl;
+
+struct Pool;
+struct Job {
+    std::function<void(Pool&, unsigned)> run;
+};
+
+struct Worker {
+    ReadyRing ring;
+    Parker parker;
+    bool searching = false;
+};
+
+struct Pool {
+    explicit Pool(unsigned n) : idle(n) {
+        for (unsigned i = 0; i < n; ++i) {
+            workers.push_back(std::make_unique<Worker>());
+        }
+    }
+
+    // Scheduler
+    void notify(unsigned near) {
+        if (const int chosen = idle.choose_sleeper(near); chosen >= 0) {
+            workers[static_cast<unsigned>(chosen)]->parker.unpark();
+        }
+    }
+    void inject(Job& job) {
+        injected.exchange(&job, std::memory_order_acq_rel);
+        notify(0);
+    }
+    void stop() {
+        stopping.store(true, std::memory_order_release);
+        for (const auto& worker : workers) {
+            worker->parker.unpark();
+        }
+    }
+    void push(unsigned me, Job& job) {
+        workers[me]->ring.push(reinterpret_cast<TaskControl*>(&job),
+                               [](TaskControl* const*, std::size_t) { fail("the ring is full"); });
+        if (idle.may_need_wake()) {
+            notify(me);
+        }
+    }
+
+    // Worker
+    void run(unsigned me) {
+        while (!stopping.load(std::memory_order_acquire)) {
+            Job* job = reinterpret_cast<Job*>(workers[me]->ring.pop());
+            if (job == nullptr) {
+                job = take_injected();
+            }
+            if (job == nullptr) {
+                job = search(me);
+            } else {
+                stop_searching(me);
+            }
+            if (job != nullptr) {
+                job->run(*this, me);
+            }
+        }
+    }
+    Job* take_injected() {
+        return injected.load(std::memory_order_relaxed) == nullptr
+                   ? nullptr
+                   : injected.exchange(nullptr, std::memory_order_acq_rel);
+    }
+    void stop_searching(unsigned me) {
+        if (workers[me]->searching) {
+            workers[me]->searching = false;
+            if (idle.stop_search(me)) {
+                notify(me);
+            }
+        }
+    }
+    Job* search(unsigned me) {
+        Worker& worker = *workers[me];
+        if (!worker.searching) {
+            worker.searching = idle.try_start_search(me);
+        }
+        Job* found = nullptr;
+        if (worker.searching) {
+            found = take_injected();
+            for (unsigned i = 0; i < workers.size() && found == nullptr; ++i) {
+                if (i != me && worker.ring.room() >= ReadyRing::capacity / 2) {
+                    found = reinterpret_cast<Job*>(workers[i]->ring.steal_into(worker.ring));
+                }
+            }
+        }
+        if (found != nullptr) {
+            stop_searching(me);
+            return found;
+        }
+        const bool was_searching = std::exchange(worker.searching, false);
+        park(me, was_searching);
+        return nullptr;
+    }
+    void park(unsigned me, bool was_searching) {
+        Worker& worker = *workers[me];
+        if (idle.sleep(me, was_searching)) {
+            detail::process_barrier();
+            if (anything_to_do(me)) {
+                idle.wake_self_searching(me);
+                worker.searching = true;
+                return;
+            }
+        }
+        worker.parker.park(detail::never);
+        worker.searching = idle.woken(me);
+    }
+    [[nodiscard]] bool anything_to_do(unsigned me) const {
+        if (injected.load(std::memory_order_acquire) != nullptr || stopping.load(std::memory_order_acquire)) {
+            return true;
+        }
+        for (unsigned i = 0; i < workers.size(); ++i) {
+            if (i != me && workers[i]->ring.size() != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    IdleWord idle;
+    std::vector<std::unique_ptr<Worker>> workers;
+    std::atomic<Job*> injected{nullptr};
+    std::atomic<bool> stopping{false};
+};
+
+/// Runs on some worker and sleeps there until `other` has run, which only another worker can do.
+Job spawner(Job& other, unsigned& sleeper) {
+    return {[&](Pool& pool, unsigned me) {
+        sleeper = self();
+        pool.push(me, other);
+        sleep("until somebody has stolen the other task");
+        pool.stop();
+    }};
+}
+
+template <unsigned Workers>
+void stolen() {
+    Pool pool(Workers);
+    unsigned sleeper = 0;
+    Job other{[&](Pool&, unsigned) { wake(sleeper); }};
+    Job first = spawner(other, sleeper);
+    pool.push(0, first);
+    std::vector<std::function<void()>> bodies;
+    for (unsigned i = 0; i < Workers; ++i) {
+        bodies.emplace_back([&, i] { pool.run(i); });
+    }
+    parallel(bodies);
+}
+const Register r1{{"idle.stolen", "two workers: a task waits for one that it has spawned", stolen<2>, 3, 1}};
+const Register r2{{"idle.stolen_three", "the same with three workers", stolen<3>, 2, 0}};
+
+template <unsigned Workers>
+void injected() {
+    Pool pool(Workers);
+    unsigned sleeper = 0;
+    Job other{[&](Pool&, unsigned) { wake(sleeper); }};
+    Job first = spawner(other, sleeper);
+    std::vector<std::function<void()>> bodies;
+    for (unsigned i = 0; i < Workers; ++i) {
+        bodies.emplace_back([&, i] { pool.run(i); });
+    }
+    bodies.emplace_back([&] { pool.inject(first); });
+    parallel(bodies);
+}
+const Register r3{
+    {"idle.injected", "the first task comes from outside while the workers go to sleep", injected<2>, 2, 1}};
+const Register r4{{"idle.injected_three", "the same with three workers", injected<3>, 2, 0}};
+
+// Two tasks that wait for each other's second half, one spawned and one injected.
+void both() {
+    Pool pool(2);
+    unsigned sleeper = 0;
+    std::atomic<int> left{2};
+    Job other{[&](Pool&, unsigned) { wake(sleeper); }};
+    Job first{[&](Pool& p, unsigned me) {
+        sleeper = self();
+        p.push(me, other);
+        sleep("until somebody has stolen the other task");
+        if (--left == 0) {
+            p.stop();
+        }
+    }};
+    Job outside{[&](Pool& p, unsigned) {
+        if (--left == 0) {
+            p.stop();
+        }
+    }};
+    pool.push(0, first);
+    parallel({[&] { pool.run(0); }, [&] { pool.run(1); }, [&] { pool.inject(outside); }});
+}
+const Register r5{
+    {"idle.both", "one task is spawned, one injected, while the workers search and sleep", both, 2, 0}};
+
+}  // namespace
+}  // namespace heddle::explore
