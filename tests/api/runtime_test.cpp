@@ -196,7 +196,6 @@ TEST_P(RuntimeApi, DestructionWithWorkInFlight) {
         ProbeCounts counts;
         Lock lock;
         {
-            Runtime runtime(options());
             auto body = [&](Probe probe) -> Coro<void> {
                 const Probe local(counts);
                 for (;;) {
@@ -205,6 +204,7 @@ TEST_P(RuntimeApi, DestructionWithWorkInFlight) {
                     co_await sleep(1us * probe.value());
                 }
             };
+            Runtime runtime(options());  // ends before what its tasks use
             for (int i = 0; i < 20; ++i) {
                 static_cast<void>(runtime.spawn(body(Probe(counts, i % 3))));
             }

@@ -225,7 +225,8 @@ TEST_P(Gather, GAT_08_the_same_task_several_times) {
         };
         const Task<int> one = create_task(once());
         const Task<int> two = create_task(give(8));
-        const std::vector<int> results = co_await gather(std::vector<Task<int>>{one, two, one, one});
+        auto all = gather(std::vector<Task<int>>{one, two, one, one});
+        const std::vector<int> results = co_await all;
         EXPECT_EQ(results, (std::vector<int>{7, 8, 7, 7}));
         EXPECT_EQ(runs, 1);
     };
