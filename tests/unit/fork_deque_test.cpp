@@ -88,7 +88,7 @@ public:
     [[nodiscard]] std::size_t wrong() const {
         std::size_t n = 0;
         for (const auto& times : times_) {
-            n += times == 1 ? 0 : 1;
+            n += times == 1 ? 0U : 1U;
         }
         return n;
     }
