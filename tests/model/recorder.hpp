@@ -168,7 +168,7 @@ Coro<void> check_histories(std::uint32_t seed) {
         if (!right) {
             co_return;
         }
-        checked += history.empty() ? 0 : 1;
+        checked += history.empty() ? 0U : 1U;
     }
     EXPECT_GE(checked, 20U);
 }
