@@ -30,6 +30,7 @@ struct Options {
     std::string replay;
     bool list = false;
     bool quiet = false;
+    bool first = false;
 };
 
 int usage() {
@@ -44,6 +45,7 @@ int usage() {
         "  --seed N         of the random ones (1)\n"
         "  --replay TEXT    one execution, as a failure printed it\n"
         "  --quiet          only failures, and no trace\n"
+        "  --first          end with the first failure\n"
         "  --list           the scenarios");
     return 2;
 }
@@ -157,6 +159,8 @@ Options parse(int argc, char** argv) {
             options.replay = value();
         } else if (word == "--quiet") {
             options.quiet = true;
+        } else if (word == "--first") {
+            options.first = true;
         } else if (word == "--list") {
             options.list = true;
         } else if (word.starts_with("-")) {
@@ -190,6 +194,9 @@ int run(const Options& options) {
     unsigned failed = 0;
     for (const Scenario& scenario : chosen) {
         failed += explore(engine(), scenario, options) ? 0U : 1U;
+        if (options.first && failed != 0) {
+            break;
+        }
     }
     std::printf("%zu scenarios, %u failed\n", chosen.size(), failed);
     return failed == 0 ? 0 : 1;
