@@ -356,6 +356,16 @@ void Engine::plain(std::uintptr_t address, std::size_t size, bool write, Pc pc) 
     memory_.plain(me().view, current_, address, size, write, pc);
 }
 
+/// To free is to write: whoever has used the memory must have done so before.
+void Engine::release(void* memory, Pc pc) {
+    const bool watched = watching_;
+    const Unwatched unwatched;
+    const std::size_t size = heap_.release(memory, pc);
+    if (watched) {
+        memory_.plain(me().view, current_, reinterpret_cast<std::uintptr_t>(memory), size, true, pc);
+    }
+}
+
 std::uint64_t Engine::load(void* address, unsigned size, int order, Pc pc) {
     begin_step(pc);
     const Unwatched unwatched;

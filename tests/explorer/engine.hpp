@@ -45,6 +45,7 @@ public:
     bool compare_exchange(void* address, unsigned size, std::uint64_t& expected, std::uint64_t desired,
                           int order, int failure, Pc pc);
     void fence(int order);
+    void release(void* memory, Pc pc);
     Heap& heap() noexcept { return heap_; }
 
     // What the scenario calls.

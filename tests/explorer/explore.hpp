@@ -20,6 +20,8 @@ struct Scenario {
     void (*run)();
     unsigned preemptions = 2;  ///< bound of the exhaustive search
     unsigned stale = 1;        ///< how many loads of one execution may return an older value, same search
+    const char* planted =
+        nullptr;  ///< for --self-test: how the failure begins that has to be found; "": none
 };
 
 /// Registers a scenario: `const Register r{{"name", "what it shows", [] { … }}};`

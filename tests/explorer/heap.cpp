@@ -46,7 +46,7 @@ const Heap::Block* Heap::find(std::uintptr_t address) const {
     return next == blocks_.begin() ? nullptr : &*(next - 1);
 }
 
-void Heap::release(void* address, Pc pc) {
+std::size_t Heap::release(void* address, Pc pc) {
     auto* block = const_cast<Block*>(find(reinterpret_cast<std::uintptr_t>(address)));
     if (block == nullptr || block->address != reinterpret_cast<std::uintptr_t>(address)) {
         engine().fail("freed what was not allocated", pc);
@@ -55,6 +55,7 @@ void Heap::release(void* address, Pc pc) {
         engine().fail("double free", pc, "freed before", block->freed);
     }
     block->freed = pc;
+    return block->size;
 }
 
 void Heap::check(std::uintptr_t address, std::size_t size, Pc pc) const {

@@ -16,7 +16,8 @@ public:
     void clear() noexcept;
 
     [[nodiscard]] void* allocate(std::size_t size, std::size_t alignment, Pc pc);
-    void release(void* address, Pc pc);
+    /// Gives its size.
+    std::size_t release(void* address, Pc pc);
     [[nodiscard]] bool owns(std::uintptr_t address) const noexcept { return address - begin_ < capacity; }
     /// Fails the execution if these bytes are not (or no longer) allocated.
     void check(std::uintptr_t address, std::size_t size, Pc pc) const;

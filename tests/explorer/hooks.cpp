@@ -95,8 +95,7 @@ void release(void* memory, Pc pc) {
         return;
     }
     if (heddle::explore::on_its_heap(memory)) {
-        const Unwatched unwatched;
-        engine().heap().release(memory, pc);
+        engine().release(memory, pc);
     } else {
         std::free(memory);
     }

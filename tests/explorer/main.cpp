@@ -30,6 +30,7 @@ struct Options {
     std::string replay;
     bool list = false;
     bool quiet = false;
+    bool self_test = false;
     bool first = false;
 };
 
@@ -46,6 +47,7 @@ int usage() {
         "  --replay TEXT    one execution, as a failure printed it\n"
         "  --quiet          only failures, and no trace\n"
         "  --first          end with the first failure\n"
+        "  --self-test      faults planted for it must be found, and none where there is none\n"
         "  --list           the scenarios");
     return 2;
 }
@@ -55,6 +57,7 @@ struct Outcome {
     bool complete = false;
     std::uint64_t executions = 0;
     double seconds = 0;
+    std::string what;  // of the failure
 };
 
 Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, const char* name,
@@ -73,6 +76,10 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
         ++outcome.executions;
         if (verdict.failed) {
             outcome.failed = true;
+            outcome.what = verdict.what;
+            if (options.self_test) {
+                return outcome;
+            }
             if (options.quiet) {
                 std::printf("%s: %s\n", scenario.name, verdict.what.c_str());
             } else {
@@ -97,12 +104,20 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
     return outcome;
 }
 
-bool explore(Engine& explorer, const Scenario& scenario, const Options& options) {
+bool explore(Engine& explorer, const Scenario& scenario, const Options& options,
+             std::string* found = nullptr) {
     if (!options.replay.empty()) {
         Replay replay(options.replay);
         return !search(explorer, scenario, replay, "replay", options.seconds, options).failed;
     }
     bool ok = true;
+    const auto judged = [&](Outcome outcome) {
+        ok = !outcome.failed;
+        if (found != nullptr) {
+            *found = std::move(outcome.what);
+        }
+        return outcome.seconds;
+    };
     const auto wanted = [&](std::string_view name) {
         return options.strategy == "all" || options.strategy == name;
     };
@@ -117,18 +132,16 @@ bool explore(Engine& explorer, const Scenario& scenario, const Options& options)
             const unsigned s = std::min(bound, stale);
             Exhaustive exhaustive(p, s);
             const std::string name = "bound " + std::to_string(p) + "+" + std::to_string(s);
-            const Outcome outcome = search(explorer, scenario, exhaustive, name.c_str(), left, options);
-            ok = !outcome.failed;
-            left -= outcome.seconds;
+            left -= judged(search(explorer, scenario, exhaustive, name.c_str(), left, options));
         }
     }
     if (ok && wanted("random")) {
         RandomWalk random(options.seed, options.executions);
-        ok = !search(explorer, scenario, random, "random", options.seconds, options).failed;
+        judged(search(explorer, scenario, random, "random", options.seconds, options));
     }
     if (ok && wanted("pct")) {
         Pct pct(options.seed, options.executions, 3);
-        ok = !search(explorer, scenario, pct, "pct 3", options.seconds, options).failed;
+        judged(search(explorer, scenario, pct, "pct 3", options.seconds, options));
     }
     return ok;
 }
@@ -161,6 +174,8 @@ Options parse(int argc, char** argv) {
             options.quiet = true;
         } else if (word == "--first") {
             options.first = true;
+        } else if (word == "--self-test") {
+            options.self_test = true;
         } else if (word == "--list") {
             options.list = true;
         } else if (word.starts_with("-")) {
@@ -172,12 +187,41 @@ Options parse(int argc, char** argv) {
     return options;
 }
 
+/// Every strategy has to find each fault by itself.
+int self_test(const std::vector<Scenario>& planted, Options options) {
+    options.quiet = true;
+    unsigned missed = 0;
+    for (const Scenario& scenario : planted) {
+        const std::string_view expected = scenario.planted;
+        for (const char* strategy : {"exhaustive", "random", "pct"}) {
+            options.strategy = strategy;
+            std::string found;
+            const bool ok = explore(engine(), scenario, options, &found);
+            const bool right = expected.empty() ? ok : !ok && std::string_view(found).starts_with(expected);
+            std::printf("%-28s %-11s %s%s\n", scenario.name, strategy,
+                        right ? "" : "WRONG: ", ok ? "nothing found" : found.c_str());
+            missed += right ? 0U : 1U;
+        }
+    }
+    std::printf("%u of %zu wrong\n", missed, 3 * planted.size());
+    return missed == 0 ? 0 : 1;
+}
+
 int run(const Options& options) {
     std::vector<Scenario> chosen;
     for (const Scenario& scenario : scenarios()) {
+        // "lock": all of lock.…, but not lock_all.…
         const auto named = [&](const std::string& name) {
-            return std::string_view(scenario.name).starts_with(name);
+            const std::string_view full = scenario.name;
+            return full.starts_with(name) &&
+                   (name.find('.') != std::string::npos || full[name.size()] == '.');
         };
+        if (scenario.planted != nullptr && options.names.empty() && !options.self_test) {
+            continue;
+        }
+        if (options.self_test && scenario.planted == nullptr) {
+            continue;
+        }
         if (options.names.empty() || std::ranges::any_of(options.names, named)) {
             chosen.push_back(scenario);
         }
@@ -190,6 +234,9 @@ int run(const Options& options) {
             std::printf("%-28s %s\n", scenario.name, scenario.what);
         }
         return 0;
+    }
+    if (options.self_test) {
+        return self_test(chosen, options);
     }
     unsigned failed = 0;
     for (const Scenario& scenario : chosen) {

@@ -172,6 +172,12 @@ void work() {
     me.current = detail::Running(me.own);
 }
 
+void reclaim() {
+    for (int i = 0; i < 3; ++i) {
+        detail::epoch_tick();
+    }
+}
+
 bool steal_child(unsigned victim) {
     VirtualWorker& me = worker(self());
     detail::ForkChild* child = worker(victim).forks.steal();

@@ -72,6 +72,9 @@ void work();
 /// Takes the oldest of the forked children that wait for `victim`, and runs it.
 bool steal_child(unsigned victim);
 
+/// Frees what has been retired and is not pinned by others.
+void reclaim();
+
 /// The steady clock of the virtual world.
 void set_time(std::int64_t ns);
 /// Where timers go: a scenario's own wheel.

@@ -47,5 +47,24 @@ void waiting() {
 }
 const Register r2{{"bounded_semaphore.waiting", "two release while one waits or gives up", waiting, 2, 1}};
 
+// More than the bound at once, whether somebody waits or not.
+void too_many() {
+    BoundedSemaphore semaphore(1);
+    await(semaphore.acquire());
+    parallel({[&] {
+                  try {
+                      semaphore.release(2);
+                  } catch (const std::exception&) {
+                      require(release(semaphore), "refused");
+                      return;
+                  }
+                  fail("more permits than the bound");
+              },
+              [&] { await(semaphore.acquire()); }});
+    require(semaphore.value() == 0, "permits were lost or made");
+}
+const Register r3{
+    {"bounded_semaphore.too_many", "two permits are released where one is missing", too_many, 3, 1}};
+
 }  // namespace
 }  // namespace heddle::explore

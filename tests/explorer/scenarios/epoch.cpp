@@ -39,19 +39,12 @@ struct Cell {
     std::atomic<Node*> node;
 };
 
-/// Advances the epoch as far as it goes.
-void collect() {
-    for (int i = 0; i < 3; ++i) {
-        detail::epoch_tick();
-    }
-}
-
 void readers() {
     Cell cell;
     parallel({[&] { cell.read(); }, [&] { cell.read(); },
               [&] {
                   cell.replace(1);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r1{{"epoch.readers", "two read, one replaces and frees", readers, 3, 1}};
@@ -65,7 +58,7 @@ void rereader() {
               [&] {
                   cell.replace(1);
                   cell.replace(2);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r2{{"epoch.again", "a reader comes back while the epoch advances", rereader, 4, 1}};
@@ -75,11 +68,11 @@ void retirers() {
     parallel({[&] { cell.read(); },
               [&] {
                   cell.replace(1);
-                  collect();
+                  reclaim();
               },
               [&] {
                   cell.replace(2);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r3{{"epoch.retirers", "two retire and scan at the same time", retirers, 2, 1}};
@@ -93,7 +86,7 @@ void late() {
               },
               [&] {
                   cell.replace(1);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r4{{"epoch.late", "a reader registers during the scan", late, 4, 1}};
@@ -110,7 +103,7 @@ void reuse() {
               },
               [&] {
                   cell.replace(1);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r5{{"epoch.reuse", "a thread ends, another one takes over its record", reuse, 3, 1}};
@@ -128,7 +121,7 @@ void orphans() {
               [&] {
                   cell.read();
                   cell.replace(3);
-                  collect();
+                  reclaim();
               }});
 }
 const Register r6{{"epoch.orphans", "threads end with something retired; others adopt it", orphans, 2, 1}};
@@ -145,13 +138,13 @@ void stalled() {
               [&] {
                   for (int i = 1; i < 4; ++i) {
                       cell.replace(i);
-                      collect();
+                      reclaim();
                   }
                   require(detail::epoch_pending() <= 3, "retired more than there was");
                   wake(1);
               },
               [&] { cell.read(); }});
-    collect();
+    reclaim();
 }
 const Register r7{
     {"epoch.stalled", "one stays pinned: others do not wait, nothing it sees goes", stalled, 2, 1}};

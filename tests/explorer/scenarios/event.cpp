@@ -85,6 +85,7 @@ void destroyed() {
     parallel({[&] {
                   await(shared.wait());
                   event.reset();
+                  reclaim();
               },
               [&] { shared.set(); }});
 }

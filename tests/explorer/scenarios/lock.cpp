@@ -112,6 +112,7 @@ const Register destroyed{{"lock.destroyed", "the last user takes the lock with i
                                             await(lock.acquire());
                                             g->lock.release();
                                             g.reset();
+                                            reclaim();
                                         },
                                         [&] { lock.release(); }});
                           },
@@ -141,6 +142,7 @@ const Register destroyed_after_abort{{"lock.destroyed_after_abort",
                                                         sleep("until the waiter is through");
                                                         await(lock.acquire());
                                                         g.reset();
+                                                        reclaim();
                                                     }});
                                           static_cast<void>(gone);
                                       },

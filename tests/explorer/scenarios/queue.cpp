@@ -235,6 +235,7 @@ void destroyed() {
     parallel({[&] {
                   require(get(shared) == 1, "not the item");
                   queue.reset();
+                  reclaim();
               },
               [&] {
                   auto wait = shared.put(1);
