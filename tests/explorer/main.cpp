@@ -22,7 +22,7 @@ std::vector<Scenario>& scenarios() {
 struct Options {
     std::vector<std::string> names;
     double seconds = 2;  // per scenario and strategy
-    std::uint64_t executions = 200'000;
+    std::uint64_t executions = std::uint64_t{1} << 40U;
     std::uint64_t seed = 1;
     int preemptions = -1;
     int stale = -1;
@@ -42,7 +42,7 @@ int usage() {
         "  --preemptions N  bound of the exhaustive search (each scenario has its own)\n"
         "  --stale N        loads per execution that may return an older value, same search\n"
         "  --seconds S      at most so long per scenario and strategy (2)\n"
-        "  --executions N   at most so many (200000)\n"
+        "  --executions N   at most so many\n"
         "  --seed N         of the random ones (1)\n"
         "  --replay TEXT    one execution, as a failure printed it\n"
         "  --quiet          only failures, and no trace\n"

@@ -115,7 +115,7 @@ def scenario_files(prefixes):
     """The files that register scenarios with these prefixes."""
     files = set()
     for path in sorted((HERE / "scenarios").glob("*.cpp")):
-        names = re.findall(r'Register \w+\{\{\s*"([^"]+)"', path.read_text())
+        names = re.findall(r'Register \w+\{\s*\{\s*"([^"]+)"', path.read_text())
         if any(name.startswith(prefix if "." in prefix else prefix + ".") for name in names for prefix in prefixes):
             files.add(path.name)
     return files

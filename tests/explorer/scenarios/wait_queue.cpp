@@ -146,6 +146,19 @@ void garbage() {
 }
 const Register r6{{"wait_queue.garbage", "many come and leave, nobody is woken", garbage, 2, 1}};
 
+// The leaver finds the head on a segment that it has not seen made.
+void head_moves_on() {
+    Line<3> line(2);
+    parallel({[&] { line.leave(1); },
+              [&] {
+                  line.come(2);
+                  line.give(2);
+              }});
+    line.finish();
+}
+const Register r8{
+    {"wait_queue.head", "one leaves while the head moves on to a new segment", head_moves_on, 3, 1}};
+
 void two_givers() {
     Line<5> line(5);
     parallel({[&] { line.give(2); }, [&] { line.give(2); }, [&] { line.leave(1); }, [&] { line.leave(2); }});
