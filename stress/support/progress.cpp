@@ -106,7 +106,7 @@ std::size_t living_tasks() {
     detail::slab_for_each(
         [](TaskControl& control, void* count) {
             const detail::ControlRef ref = detail::ref_if_alive(control);
-            *static_cast<std::size_t*>(count) += ref && is_task(*ref) ? 1 : 0;
+            *static_cast<std::size_t*>(count) += ref && is_task(*ref) ? 1U : 0U;
         },
         &n);
     return n;
