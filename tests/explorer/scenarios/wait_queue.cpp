@@ -27,7 +27,14 @@ struct Line {
         }
     }
     void come(std::size_t i) {
-        if (permits.take() || !permits.enqueue({&who[i], 0}, place[i])) {
+        if (permits.take()) {
+            static_cast<void>(who[i].revoke(0));  // has it
+        } else {
+            enqueue(i);
+        }
+    }
+    void enqueue(std::size_t i) {
+        if (!permits.enqueue({&who[i], 0}, place[i])) {
             static_cast<void>(who[i].revoke(0));  // has it
         }
     }
@@ -152,12 +159,33 @@ void head_moves_on() {
     parallel({[&] { line.leave(1); },
               [&] {
                   line.come(2);
-                  line.give(2);
+                  line.give(3);
               }});
     line.finish();
 }
 const Register r8{
     {"wait_queue.head", "one leaves while the head moves on to a new segment", head_moves_on, 3, 1}};
+
+// They are counted, and not yet enqueued, when the permits come: the wake-ups run ahead of them.
+void ahead() {
+    Line<4> line(0);
+    for (int i = 0; i < 4; ++i) {
+        require(!line.permits.take(), "there was none");
+    }
+    parallel({[&] {
+                  line.enqueue(0);
+                  line.enqueue(1);
+                  line.enqueue(2);
+                  line.enqueue(3);
+              },
+              [&] {
+                  line.give(3);
+                  reclaim();
+              }});
+    line.finish();
+}
+const Register r9{
+    {"wait_queue.ahead", "wake-ups come before those they are for, a segment ahead", ahead, 3, 1}};
 
 void two_givers() {
     Line<5> line(5);
