@@ -92,6 +92,22 @@ void destroyed() {
 const Register r6{{"event.destroyed", "the last waiter takes the event with it, the setter is still inside",
                    destroyed, 4, 1}};
 
+// The waiter gives up, sees that it is set after all, and is the last one.
+void destroyed_after_abort() {
+    auto event = std::make_unique<Event>();
+    Event& shared = *event;
+    parallel({[&] {
+                  await_unless_cancelled(shared.wait());
+                  if (shared.is_set()) {
+                      event.reset();
+                      reclaim();
+                  }
+              },
+              [&] { shared.set(); }, [&] { cancel(1); }});
+}
+const Register r8{{"event.destroyed_after_abort", "a waiter gives up, finds it set and takes it with it",
+                   destroyed_after_abort, 3, 1}};
+
 void blocking() {
     Event event;
     parallel({[&] {
