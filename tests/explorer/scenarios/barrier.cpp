@@ -1,6 +1,7 @@
 #include "../seam.hpp"
 #include <heddle/barrier.hpp>
 #include <heddle/error.hpp>
+#include <heddle/event.hpp>
 
 #include <array>
 #include <atomic>
@@ -157,6 +158,21 @@ void abort_reset() {
     require(passed == 2 && barrier.n_waiting() == 0 && !barrier.broken(), "a round is not over");
 }
 const Register r8{{"barrier.abort_reset", "broken and mended while two want to pass", abort_reset, 2, 0}};
+
+// Sent away from a broken barrier the party waits for something else: a late walk over the seats must not
+// wake it there.
+void late_walk() {
+    Barrier barrier(2);
+    Event event;
+    parallel({[&] {
+                  require(arrive(barrier) == broken, "passed alone");
+                  await(event.wait());
+                  require(event.is_set(), "woken by the barrier that it has left");
+              },
+              [&] { barrier.abort(); }, [&] { event.set(); }});
+}
+const Register r10{
+    {"barrier.late_walk", "abort is still at it when the party waits elsewhere", late_walk, 3, 1}};
 
 void blocking() {
     Barrier barrier(2);

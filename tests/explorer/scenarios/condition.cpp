@@ -94,6 +94,27 @@ const Register passed_on{{"condition.cancel", "notify meets the cancellation of 
                           },
                           2, 0}};
 
+// One item, one notification: it must not end with the waiter that gives up.
+void swallow() {
+    Buffer b;
+    parallel({[&] {
+                  bool had_it = false;
+                  try {
+                      get(b);
+                      had_it = true;
+                      put(b, 1);  // for the other one
+                  } catch (const CancelledError&) {
+                      if (had_it) {
+                          put(b, 1);
+                      }
+                  }
+              },
+              [&] { get(b); }, [&] { put(b, 1); }, [&] { cancel(1); }});
+    require(b.items == 0 && !b.changed.locked(), "an item or the lock is lost");
+}
+const Register swallowed{
+    {"condition.swallow", "the only notification meets the waiter that gives up", swallow, 2, 0}};
+
 const Register cancelled{{"condition.cancel_alone", "a waiter gives up while another holds the lock",
                           [] {
                               Buffer b;
