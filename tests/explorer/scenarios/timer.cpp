@@ -115,6 +115,7 @@ void scope() {
                   end = within(soon, event);
                   require(end != 2, "cancelled by nobody");
                   require(await_unless_cancelled(next.wait()), "a timeout hit the wait after its scope");
+                  require(next.is_set(), "a timeout woke the wait after its scope");
               },
               [&] { static_cast<void>(w.wheel.advance(late)); },
               [&] {
