@@ -72,6 +72,26 @@ void group_cancelled() {
 }
 const Register r3{{"group.cancel", "the parent is cancelled while the child ends", group_cancelled, 2, 0}};
 
+// A child that is made while the group is being aborted must not be forgotten.
+void group_late() {
+    parallel({[&] {
+                  Event never_set;
+                  const auto body = [&](TaskGroup& tasks) -> Coro<void> {
+                      tasks.create_task(fails());
+                      tasks.create_task(waits(never_set));
+                      co_return;
+                  };
+                  try {
+                      await(task_group(body));
+                      fail("no error");
+                  } catch (const ExceptionGroup&) {
+                      return;
+                  }
+              },
+              [&] { work(); }, [&] { work(); }});
+}
+const Register r7{{"group.late", "a child is made while its sibling fails", group_late, 2, 0}};
+
 void in_line() {
     parallel({[&] {
                   auto [a, b] = await(gather(gives(1), gives(2)));
@@ -106,6 +126,37 @@ void gather_cancelled() {
 }
 const Register r6{
     {"gather.cancel", "the parent is cancelled while children start, wait and end", gather_cancelled, 2, 0}};
+
+// Nothing but the cancellation ends these children, whether they wait already or are about to.
+void gather_only_cancelled() {
+    Event never_set;
+    parallel({[&] {
+                  require(!await_unless_cancelled(gather(waits_then(never_set, 1), waits_then(never_set, 2))),
+                          "through");
+              },
+              [&] {
+                  steal_child(1);
+                  work();
+              },
+              [&] {
+                  while (!parked(1)) {
+                  }
+                  cancel(1);
+              }});
+}
+const Register r8{{"gather.only_cancelled", "the cancellation reaches children at their start",
+                   gather_only_cancelled, 2, 0}};
+
+// In a frame on the heap, so that whoever joins too late is seen to use it.
+Coro<int> gathers() {
+    auto [a, b] = co_await gather(gives(1), gives(2));
+    co_return a + b;
+}
+void in_frame() {
+    parallel({[&] { require(await(gathers()) == 3, "not the results"); }, [&] { steal_child(1); }});
+}
+const Register r9{
+    {"gather.frame", "the parent goes on, and its frame goes, while a thief joins", in_frame, 3, 1}};
 
 }  // namespace
 }  // namespace heddle::explore

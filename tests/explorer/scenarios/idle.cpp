@@ -118,7 +118,9 @@ struct Pool {
     void park(unsigned me, bool was_searching) {
         Worker& worker = *workers[me];
         if (idle.sleep(me, was_searching)) {
-            detail::process_barrier();
+            if (workers.size() > 1) {
+                detail::process_barrier();
+            }
             if (anything_to_do(me)) {
                 idle.wake_self_searching(me);
                 worker.searching = true;
@@ -188,6 +190,47 @@ void injected() {
 const Register r3{
     {"idle.injected", "the first task comes from outside while the workers go to sleep", injected<2>, 2, 1}};
 const Register r4{{"idle.injected_three", "the same with three workers", injected<3>, 2, 0}};
+
+// One searcher for two tasks: when it has found one, somebody else must look for the other, which both wait
+// for.
+void torch() {
+    Pool pool(3);
+    std::array<unsigned, 2> sleepers{};
+    std::atomic<int> begun{0};
+    std::atomic<int> left{2};
+    Job other{[&](Pool&, unsigned) {
+        while (begun.load() < 2) {
+        }
+        wake(sleepers[0]);
+        wake(sleepers[1]);
+    }};
+    const auto wait = [&](Pool& p, std::size_t i) {
+        sleepers[i] = self();
+        ++begun;
+        sleep("until somebody has run the third task");
+        if (--left == 0) {
+            p.stop();
+        }
+    };
+    Job first{[&](Pool& p, unsigned me) {
+        p.push(me, other);
+        wait(p, 0);
+    }};
+    Job outside{[&](Pool& p, unsigned) { wait(p, 1); }};
+    pool.push(0, first);
+    parallel(
+        {[&] { pool.run(0); }, [&] { pool.run(1); }, [&] { pool.run(2); }, [&] { pool.inject(outside); }});
+}
+const Register r7{
+    {"idle.torch", "two workers are stuck, the third one must come for what they wait for", torch, 2, 0}};
+
+// A single worker relies on the order of the two RMWs alone.
+void single() {
+    Pool pool(1);
+    Job last{[](Pool& p, unsigned) { p.stop(); }};
+    parallel({[&] { pool.run(0); }, [&] { pool.inject(last); }});
+}
+const Register r6{{"idle.single", "one worker goes to sleep while a task comes from outside", single, 4, 2}};
 
 // Two tasks that wait for each other's second half, one spawned and one injected.
 void both() {

@@ -8,6 +8,10 @@
 
 namespace heddle::detail {
 
+#ifndef HEDDLE_LOCK_SPINS
+#define HEDDLE_LOCK_SPINS 100
+#endif
+
 /// A four-byte mutual exclusion for cold bookkeeping (the children of a task group, names): held for a few
 /// instructions, never over user code, never on the wake-up path of a primitive. Sleeps when contended for
 /// long, so that a preempted holder costs no spinning. Drepper, "Futexes Are Tricky", mutex 2.
@@ -21,7 +25,7 @@ public:
         if (state_.compare_exchange_strong(state, held, acq_rel, relaxed)) [[likely]] {  // acq_rel [lock]
             return;
         }
-        for (int spins = 0; spins < 100; ++spins) {
+        for (int spins = 0; spins < HEDDLE_LOCK_SPINS; ++spins) {
             spin_pause();
             state = free;
             if (state_.compare_exchange_strong(state, held, acq_rel, relaxed)) {  // acq_rel [lock]
