@@ -187,6 +187,27 @@ HEDDLE_ATOMIC(16, std::uint16_t)
 HEDDLE_ATOMIC(32, std::uint32_t)
 HEDDLE_ATOMIC(64, std::uint64_t)
 
+// Variables that a function makes at its first call: the compiler's code looks at the first byte of the
+// guard, and calls these when that is 0. The second byte: somebody is making it.
+int __cxa_guard_acquire(std::uint64_t* guard) {
+    auto* bytes = reinterpret_cast<std::uint8_t*>(guard);
+    for (;;) {
+        if (atomic_load(bytes, __ATOMIC_ACQUIRE, CALLER) != 0) {
+            return 0;
+        }
+        std::uint8_t nobody = 0;
+        if (atomic_cas<std::uint8_t>(bytes + 1, &nobody, 1, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE, CALLER)) {
+            return 1;
+        }
+    }
+}
+void __cxa_guard_release(std::uint64_t* guard) noexcept {
+    atomic_store<std::uint8_t>(reinterpret_cast<std::uint8_t*>(guard), 1, __ATOMIC_RELEASE, CALLER);
+}
+void __cxa_guard_abort(std::uint64_t* guard) noexcept {
+    atomic_store<std::uint8_t>(reinterpret_cast<std::uint8_t*>(guard) + 1, 0, __ATOMIC_RELEASE, CALLER);
+}
+
 /// Each virtual thread has its own thread_local variables, and ends.
 int __cxa_thread_atexit(void (*destroy)(void*), void* object, void*) noexcept {
     if (in_execution()) {
