@@ -26,14 +26,9 @@ struct Plain : Waiter {
 };
 
 TEST(WaiterWord, FieldsDoNotOverlap) {
-    constexpr std::array fields{word::phase_mask,
-                                word::check,
-                                word::pending,
-                                word::abort,
-                                word::nocancel,
-                                word::moved,
-                                word::count_mask,
-                                ~std::uint64_t{0} << word::seq_shift};
+    constexpr std::array fields{
+        word::phase_mask, word::check, word::pending,    word::abort,
+        word::nocancel,   word::moved, word::count_mask, ~std::uint64_t{0} << word::seq_shift};
     std::uint64_t seen = 0;
     for (const std::uint64_t field : fields) {
         EXPECT_EQ(seen & field, 0U);
