@@ -14,8 +14,8 @@ public:
     Guard() noexcept = default;
     explicit Guard(Primitive& held) noexcept : held_(&held) {}
     Guard(Guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-    Guard& operator=(
-        Guard&& other) {  // NOLINT(performance-noexcept-move-constructor): release() may allocate
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() may allocate
+    Guard& operator=(Guard&& other) {
         if (this != &other) {
             release();
             held_ = std::exchange(other.held_, nullptr);
