@@ -319,9 +319,9 @@ TEST_F(Order, TimersInTheOrderOfTheirDeadlines) {
     };
     auto main = [&]() -> Coro<void> {
         const std::vector<Task<void>> tasks{
-            create_task(sleeper("a", 60ms)), create_task(with_timeout("b", 20ms)),
-            create_task(sleeper("c", 40ms)), create_task(with_timeout("d", 80ms)),
-            create_task(sleeper("e", 30ms)),
+            create_task(sleeper("a", 560ms)), create_task(with_timeout("b", 520ms)),
+            create_task(sleeper("c", 540ms)), create_task(with_timeout("d", 580ms)),
+            create_task(sleeper("e", 530ms)),
         };
         for (const Task<void>& task : tasks) {
             co_await task;

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <compare>
 #include <cstddef>
@@ -49,6 +50,9 @@ struct LockSubject {
         }
     };
     Lock lock;
+    static bool says_busy(int op, long result) {
+        return (op == op_try && result == 0) || (op == op_look && result == 1);
+    }
 
     auto wait() { return lock.acquire(); }
     void wait_blocking() { lock.acquire_blocking(); }
@@ -95,6 +99,7 @@ struct SemaphoreSubject {
         }
     };
     S semaphore{initial};
+    static bool says_busy(int op, long result) { return (op == op_try && result == 0) || op == op_look; }
 
     auto wait() { return semaphore.acquire(); }
     void wait_blocking() { semaphore.acquire_blocking(); }
@@ -135,6 +140,7 @@ struct EventSubject {
         }
     };
     Event event;
+    static bool says_busy(int, long) { return false; }
 
     auto wait() { return event.wait(); }
     void wait_blocking() { event.wait_blocking(); }
@@ -241,8 +247,17 @@ Coro<void> histories() {
         for (const Party& party : parties) {
             all.insert(all.end(), party.calls.begin(), party.calls.end());
         }
+        // "Busy" may be said a little early: an acquire that is being made counts already, though another one
+        // that comes later may still get ahead of it (see try_acquire() in the headers).
+        const std::vector<Call> calls = all;
+        std::erase_if(all, [&](const Call& call) {
+            return Subject::says_busy(call.op, call.result) &&
+                   std::ranges::any_of(calls, [&](const Call& other) {
+                       return other.op == op_wait && other.begin < call.end && call.begin < other.end;
+                   });
+        });
         Linearization<typename Subject::Model> order(all);
-        EXPECT_TRUE(order.exists({})) << show(all);
+        EXPECT_TRUE(order.exists({})) << show(calls);
     }
 }
 
