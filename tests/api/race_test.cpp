@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
 #include <heddle/event.hpp>
@@ -25,37 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Race : public OverWorkers {
+class Race : public WithJobs {
 protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
     static Coro<int> give_now(int value) { co_return value; }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> fail(std::string text) {
-        co_await yield();
-        throw Boom(text);
-    }
-    /// Counts that it was cancelled, and takes some turns for it.
-    Coro<int> sleeper(std::atomic<int>& cleaned_up) {
-        std::exception_ptr error;
-        try {
-            co_await never.wait();
-        } catch (const CancelledError&) {
-            error = std::current_exception();
-        }
-        for (int i = 0; i < 5; ++i) {
-            co_await yield();
-        }
-        ++cleaned_up;
-        std::rethrow_exception(error);
-    }
 };
 HEDDLE_OVER_WORKERS(Race);
 

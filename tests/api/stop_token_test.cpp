@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include "support/race.hpp"
 #include <heddle/event.hpp>
@@ -24,29 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class StopToken : public OverWorkers {
-protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    /// Waits until it is cancelled, then takes some turns to clean up.
-    Coro<int> sleeper(std::atomic<int>& cleaned_up) {
-        std::exception_ptr error;
-        try {
-            co_await never.wait();
-        } catch (const CancelledError&) {
-            error = std::current_exception();
-        }
-        for (int i = 0; i < 5; ++i) {
-            co_await yield();
-        }
-        ++cleaned_up;
-        std::rethrow_exception(error);
-    }
-};
+class StopToken : public WithJobs {};
 HEDDLE_OVER_WORKERS(StopToken);
 
 TEST_P(StopToken, NobodyStopsIt) {

@@ -18,9 +18,7 @@ namespace heddle::explore {
 
 namespace {
 
-constexpr std::size_t stack_size = std::size_t{256} << 10U;
 constexpr unsigned futile_limit = 100;  // switches between spinners, and still no change
-constexpr unsigned patience = 8;        // loads in a row without any change that make a thread a spinner
 
 Engine* the_engine = nullptr;
 
@@ -295,32 +293,6 @@ void Engine::switch_to(unsigned next) {
     watching_ = watching;
 }
 
-void Engine::begin_step(Pc pc) {
-    if (++steps_ > step_limit) {
-        fail("no end in sight: too many steps", pc);
-    }
-    const Unwatched unwatched;
-    reschedule(true);
-}
-
-void Engine::end_step(bool changed, std::uintptr_t address, std::uint64_t value) {
-    Thread& thread = me();
-    ++thread.view.clock.at[current_];
-    if (changed) {
-        ++changes_;
-        thread.idle_reads = 0;
-        return;
-    }
-    const std::pair read(address, value);
-    const bool again = std::ranges::find(thread.recent, read) != thread.recent.end();
-    std::ranges::rotate(thread.recent, thread.recent.begin() + 1);
-    thread.recent.back() = read;
-    thread.idle_reads = again ? thread.idle_reads + 1 : 0;
-    if (thread.idle_reads >= patience) {
-        thread.stalled = changes_;
-    }
-}
-
 /// Memory whose every access is seen: not what the C++ runtime and libc allocate for themselves.
 bool Engine::is_ours(std::uintptr_t address) const noexcept {
     if (heap_.owns(address)) {
@@ -333,102 +305,6 @@ bool Engine::is_ours(std::uintptr_t address) const noexcept {
     return std::ranges::any_of(threads_, [&](const Thread& thread) {
         return address - reinterpret_cast<std::uintptr_t>(thread.stack.get()) < stack_size;
     });
-}
-
-/// Nobody is lied to for ever.
-bool Engine::tired_of_old_values() const {
-    const Thread& thread = threads_[current_];
-    return thread.idle_reads + thread.recent.size() >= patience;
-}
-
-void Engine::note(const char* kind, int order, void* address, std::uint64_t value, Pc pc) {
-    events_.push_back({current_, kind, order, reinterpret_cast<std::uintptr_t>(address), value, pc});
-}
-
-void Engine::plain(std::uintptr_t address, std::size_t size, bool write, Pc pc) {
-    if (!is_ours(address)) {
-        return;
-    }
-    const Unwatched unwatched;
-    if (heap_.owns(address)) {
-        heap_.check(address, size, pc);
-    }
-    memory_.plain(me().view, current_, address, size, write, pc);
-}
-
-/// To free is to write: whoever has used the memory must have done so before.
-void Engine::release(void* memory, Pc pc) {
-    const bool watched = watching_;
-    const Unwatched unwatched;
-    const std::size_t size = heap_.release(memory, pc);
-    if (watched) {
-        memory_.plain(me().view, current_, reinterpret_cast<std::uintptr_t>(memory), size, true, pc);
-    }
-}
-
-std::uint64_t Engine::load(void* address, unsigned size, int order, Pc pc) {
-    begin_step(pc);
-    const Unwatched unwatched;
-    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
-        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
-    }
-    const std::uint64_t value =
-        memory_.load(me().view, current_, address, size, order, tired_of_old_values(), pc);
-    note("load", order, address, value, pc);
-    end_step(false, reinterpret_cast<std::uintptr_t>(address), value);
-    return value;
-}
-
-void Engine::store(void* address, unsigned size, std::uint64_t value, int order, Pc pc) {
-    begin_step(pc);
-    const Unwatched unwatched;
-    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
-        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
-    }
-    memory_.store(me().view, current_, address, size, value, order, pc);
-    note("store", order, address, value, pc);
-    end_step(true, 0, 0);
-}
-
-std::uint64_t Engine::modify(void* address, unsigned size, int order, Pc pc,
-                             std::uint64_t (*change)(std::uint64_t, std::uint64_t), std::uint64_t operand) {
-    begin_step(pc);
-    const Unwatched unwatched;
-    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
-        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
-    }
-    const std::uint64_t old = memory_.load_rmw(me().view, current_, address, size, order, pc);
-    const std::uint64_t value = change(old, operand);
-    memory_.store_rmw(me().view, current_, address, size, value, order);
-    note("rmw", order, address, value, pc);
-    end_step(true, 0, 0);
-    return old;
-}
-
-bool Engine::compare_exchange(void* address, unsigned size, std::uint64_t& expected, std::uint64_t desired,
-                              int order, int failure, Pc pc) {
-    begin_step(pc);
-    const Unwatched unwatched;
-    if (heap_.owns(reinterpret_cast<std::uintptr_t>(address))) {
-        heap_.check(reinterpret_cast<std::uintptr_t>(address), size, pc);
-    }
-    std::uint64_t old = expected;
-    const bool equal = memory_.matches(me().view, current_, address, size, expected, failure,
-                                       tired_of_old_values(), old, pc);
-    if (equal) {
-        static_cast<void>(memory_.load_rmw(me().view, current_, address, size, order, pc));
-        memory_.store_rmw(me().view, current_, address, size, desired, order);
-    }
-    expected = old;
-    note(equal ? "cas" : "cas failed", equal ? order : failure, address, equal ? desired : old, pc);
-    end_step(equal, reinterpret_cast<std::uintptr_t>(address), old);
-    return equal;
-}
-
-void Engine::fence(int order) {
-    const Unwatched unwatched;
-    Memory::fence(me().view, order);
-    ++me().view.clock.at[current_];
 }
 
 unsigned Engine::choose_stale(unsigned n) { return strategy_->stale(n); }
@@ -529,30 +405,5 @@ void Engine::race(bool write, Pc pc, Memory::Conflict with, std::uintptr_t addre
         std::string(with.write ? "write" : "read") + " by thread " + std::to_string(with.thread);
     fail(write ? "data race: a write" : "data race: a read", pc, other.c_str(), with.pc);
 }
-
-// ---- what scenarios call ----
-
-void parallel(std::initializer_list<std::function<void()>> bodies) {
-    engine().parallel(std::vector<std::function<void()>>(bodies));
-}
-void parallel(const std::vector<std::function<void()>>& bodies) { engine().parallel(bodies); }
-unsigned self() noexcept { return engine().self(); }
-void require(bool ok, const char* what) {
-    if (!ok) {
-        fail(what);
-    }
-}
-void fail(const char* what) { engine().fail(what, reinterpret_cast<Pc>(__builtin_return_address(0))); }
-unsigned choose(unsigned n) { return engine().choose(n); }
-void sleep(const char* why) { engine().sleep(why); }
-void wake(unsigned thread, bool publishes) { engine().wake(thread, publishes); }
-void let_others_run() { engine().let_others_run(); }
-void barrier_of_all() { engine().barrier_of_all(); }
-void post(void* item) { engine().post(item); }
-void* take() { return engine().take(); }
-void exit_thread() { engine().exit_thread(); }
-void permanent(std::size_t size) { engine().heap().permanent(size); }
-void at_thread_start(void (*hook)()) { engine().at_thread_start(hook); }
-void at_end(void (*hook)()) { engine().at_end(hook); }
 
 }  // namespace heddle::explore

@@ -103,6 +103,7 @@ private:
     void reset();
     void begin_step(Pc pc);
     void end_step(bool changed, std::uintptr_t address, std::uint64_t value);
+    void check_heap(std::uintptr_t address, std::size_t size, Pc pc) const;
     [[nodiscard]] bool is_ours(std::uintptr_t address) const noexcept;
     void reschedule(bool current_can_run);
     void switch_to(unsigned next);
@@ -121,6 +122,8 @@ private:
     Thread& me() noexcept { return threads_[current_]; }
 
     static constexpr std::uint64_t step_limit = 20'000;
+    static constexpr std::size_t stack_size = std::size_t{256} << 10U;
+    static constexpr unsigned patience = 8;  // loads in a row without any change that make a thread a spinner
 
     std::array<Thread, max_threads> threads_;
     ucontext_t controller_{};

@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
 #include "support/race.hpp"
@@ -21,34 +22,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Ints = std::vector<Task<int>>;
-
-/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
-template <class... Tasks>
-Ints ints(const Tasks&... tasks) {
-    return {tasks...};
-}
-
-class AsCompletedTest : public OverWorkers {
+class AsCompletedTest : public WithJobs {
 protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> fail(std::string text) {
-        co_await yield();
-        throw Boom(text);
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
     /// All that are left, in the order in which they come.
     static Coro<Ints> rest_of(AsCompleted<int>& it) {
         Ints tasks;

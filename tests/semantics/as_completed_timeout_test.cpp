@@ -1,6 +1,7 @@
 #include "support/clock.hpp"
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include <heddle/as_completed.hpp>
 #include <heddle/event.hpp>
@@ -20,30 +21,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Ints = std::vector<Task<int>>;
-
-/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
-template <class... Tasks>
-Ints ints(const Tasks&... tasks) {
-    return {tasks...};
-}
-
-class AsCompletedTimeout : public OverWorkers {
+class AsCompletedTimeout : public WithJobs {
 protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
     /// Ends a task that would never end.
     static Coro<void> let_go(Task<int> task) {
         task.cancel();

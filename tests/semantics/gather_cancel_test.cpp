@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include <heddle/event.hpp>
 #include <heddle/gather.hpp>
@@ -16,27 +17,7 @@
 namespace heddle::test {
 namespace {
 
-class GatherCancel : public OverWorkers {
-protected:
-    Event never;
-
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> fail(std::string text) {
-        co_await yield();
-        throw Boom(text);
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
-};
+class GatherCancel : public WithJobs {};
 HEDDLE_OVER_WORKERS(GatherCancel);
 
 TEST_P(GatherCancel, GAT_09_GAT_10_caller_is_cancelled) {

@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
 #include <heddle/event.hpp>
@@ -21,31 +22,7 @@
 namespace heddle::test {
 namespace {
 
-class Gather : public OverWorkers {
-protected:
-    Event never;
-
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> fail_after(Event& event, std::string text) {
-        co_await event.wait();
-        throw Boom(text);
-    }
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> fail(std::string text) {
-        co_await yield();
-        throw Boom(text);
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
-};
+class Gather : public WithJobs {};
 HEDDLE_OVER_WORKERS(Gather);
 
 TEST_P(Gather, GAT_01_results_in_the_order_of_the_arguments) {

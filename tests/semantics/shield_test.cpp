@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/memory.hpp"
 #include "support/parked.hpp"
 #include "support/probe.hpp"
@@ -19,26 +20,8 @@
 namespace heddle::test {
 namespace {
 
-class Shield : public OverWorkers {
+class Shield : public WithJobs {
 protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> fail_after(Event& event, std::string text) {
-        co_await event.wait();
-        throw Boom(text);
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
     /// Awaits a shielded task in a task of its own.
     static Coro<int> shielding(Task<int> inner) {
         const int value = co_await shield(inner);

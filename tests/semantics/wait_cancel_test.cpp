@@ -1,5 +1,6 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/memory.hpp"
 #include "support/parked.hpp"
 #include "support/race.hpp"
@@ -19,27 +20,9 @@
 namespace heddle::test {
 namespace {
 
-using Ints = std::vector<Task<int>>;
-
-/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
-template <class... Tasks>
-Ints ints(const Tasks&... tasks) {
-    return {tasks...};
-}
-
-class WaitCancel : public OverWorkers {
+class WaitCancel : public WithJobs {
 protected:
-    Event never;
-
     static Coro<int> give(int value) { co_return value; }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
 };
 HEDDLE_OVER_WORKERS(WaitCancel);
 

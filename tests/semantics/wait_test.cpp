@@ -1,6 +1,7 @@
 #include "support/clock.hpp"
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
+#include "support/jobs.hpp"
 #include "support/parked.hpp"
 #include "support/race.hpp"
 #include <heddle/event.hpp>
@@ -22,34 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-using Ints = std::vector<Task<int>>;
-
-/// The tasks as a vector. (GCC 12 has no braced lists inside a co_await expression.)
-template <class... Tasks>
-Ints ints(const Tasks&... tasks) {
-    return {tasks...};
-}
-
-class Wait : public OverWorkers {
+class Wait : public WithJobs {
 protected:
-    Event never;
-
-    static Coro<int> give(int value) {
-        co_await yield();
-        co_return value;
-    }
-    static Coro<int> give_after(Event& event, int value) {
-        co_await event.wait();
-        co_return value;
-    }
-    static Coro<int> fail_after(Event& event, std::string text) {
-        co_await event.wait();
-        throw Boom(text);
-    }
-    Coro<int> sleeper() {
-        co_await never.wait();
-        co_return 0;
-    }
     /// wait() in a task of its own.
     static Coro<Waited<int>> waiting(Ints tasks, WaitOptions options) {
         Waited<int> result = co_await wait(tasks, options);
