@@ -22,8 +22,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = ROOT / "tests" / "explorer"
+ROOT = Path(__file__).resolve().parents[3]
+HERE = ROOT / "tests" / "model" / "explorer"
 
 
 @dataclass
@@ -131,7 +131,7 @@ def tree(build):
     if not hasattr(local, "tree"):
         with lock:
             local.tree = build.directory / "mutants" / str(next(numbers))
-        for part in ("include", "lib", "tests/explorer"):
+        for part in ("include", "lib", "tests/model/explorer"):
             shutil.rmtree(local.tree / part, ignore_errors=True)
             shutil.copytree(ROOT / part, local.tree / part)
     return local.tree
@@ -165,7 +165,7 @@ def try_mutant(build, mutant, seconds):
             mine.parent.mkdir(parents=True, exist_ok=True)
             words = [word.replace(str(ROOT) + "/include", str(copy / "include"))
                      .replace(str(ROOT) + "/lib", str(copy / "lib"))
-                     .replace(str(ROOT) + "/tests/explorer", str(copy / "tests/explorer"))
+                     .replace(str(ROOT) + "/tests/model/explorer", str(copy / "tests/model/explorer"))
                      for word in shlex.split(command)]
             words[words.index("-o") + 1] = str(mine)
             words[words.index("-MF") + 1] = str(mine) + ".d"
