@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <mutex>
 #include <stdexcept>
+#include <system_error>
 
 // Start, posting, and the definition of seam 2.
 
@@ -109,6 +110,11 @@ void Scheduler::start_threads() {
                 workers_[i]->run();
             });
         }
+    } catch (const std::system_error& error) {
+        const std::string which =
+            "cannot start worker " + std::to_string(threads_.size() + 1) + " of " + std::to_string(workers());
+        stop_threads();
+        throw std::system_error(error.code(), which);
     } catch (...) {
         stop_threads();
         throw;
