@@ -26,7 +26,7 @@ constexpr int lates = 5;
 
 }  // namespace
 
-Workload::Workload(Runtime& runtime) : runtime_(runtime) {
+Workload::Workload(Runtime& runtime, Clock clock) : runtime_(runtime), clock_(clock) {
     producers_ = makers;
     for (int i = 0; i < counters - 2; ++i) {
         spawn(count());
@@ -92,7 +92,7 @@ void Workload::finish() {
     EXPECT_EQ(items_, items);
     EXPECT_EQ(sum_, items * (items - 1) / 2);
     EXPECT_EQ(timed_out_, lates);
-    EXPECT_EQ(early_, 0);
+    EXPECT_TRUE(early_ == 0 || clock_ == Clock::restless);
     EXPECT_EQ(results_, 2 * turns);
 }
 
@@ -198,9 +198,9 @@ Coro<void> Workload::rank() {
 
 Coro<void> Workload::sleep_often() {
     auto nap = [&](std::chrono::microseconds how_long) -> Coro<void> {
-        const Clock::time_point until = Clock::now() + how_long;
+        const test::Clock::time_point until = test::Clock::now() + how_long;
         co_await sleep_until(until);
-        early_ += Clock::now() < until ? 1 : 0;
+        early_ += test::Clock::now() < until ? 1 : 0;
     };
     for (int i = 0; i < turns; ++i) {
         const auto all = co_await gather(nap(100us), nap(500us), nap(1ms));

@@ -14,7 +14,9 @@ namespace heddle::test {
 ///   work.finish();            // waits for the end and checks the results
 class Workload {
 public:
-    explicit Workload(Runtime& runtime);
+    /// Whether the steady clock keeps what it promises: if not, nobody can tell what is early.
+    enum class Clock : bool { steady, restless };
+    explicit Workload(Runtime& runtime, Clock clock = Clock::steady);
     Workload(const Workload&) = delete;
     Workload& operator=(const Workload&) = delete;
     Workload(Workload&&) = delete;
@@ -46,6 +48,7 @@ private:
     Coro<void> make_children();
 
     Runtime& runtime_;
+    const Clock clock_;
     Lock lock_;
     int counted_ = 0;  // under lock_
     Semaphore permits_{3};

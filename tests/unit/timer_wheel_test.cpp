@@ -170,6 +170,31 @@ TEST(TimerWheelTest, OneLongStepOverManyDeadlines) {
     w.disarm(*beyond);
 }
 
+TEST(TimerWheelTest, AClockThatGoesBack) {
+    Wheel w;
+    const auto before = w.arm(epoch + 30 * tick);
+    w.advance(epoch + 20 * tick);
+    w.advance(epoch + 10 * tick);
+    const auto between = w.arm(epoch + 15 * tick);
+    const auto after = w.arm(epoch + 25 * tick);
+    w.advance(epoch + 14 * tick);
+    EXPECT_FALSE(between->fired());
+    EXPECT_LE(w.wheel.next_deadline(), epoch + 22 * tick) << "as soon as the clock is where it has been";
+    w.advance(epoch + 22 * tick);
+    EXPECT_TRUE(between->fired());
+    EXPECT_FALSE(after->fired());
+    w.advance(epoch + 26 * tick);
+    EXPECT_TRUE(after->fired());
+    EXPECT_FALSE(before->fired());
+    w.advance(epoch - day);
+    EXPECT_FALSE(before->fired());
+    w.advance(epoch + 31 * tick);
+    EXPECT_TRUE(before->fired());
+    for (Timer* timer : {before.get(), between.get(), after.get()}) {
+        w.disarm(*timer);
+    }
+}
+
 TEST(TimerWheelTest, DisarmedBeforeItFires) {
     Wheel w;
     const auto gone = w.arm(epoch + 5 * tick);
