@@ -1,5 +1,6 @@
-#include "faults.hpp"
 #include "support/clock.hpp"
+
+#include "faults.hpp"
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
@@ -20,8 +21,9 @@
 #include <thread>
 #include <vector>
 
-// Clocks that jump: the wall clock is set, a virtual machine is resumed, the steady clock stands still or even
-// goes back. In most tests it stands still unless the test moves it, so that nothing depends on real time.
+// Clocks that jump: the wall clock is set, a virtual machine is resumed, the steady clock stands still or
+// even goes back. In most tests it stands still unless the test moves it, so that nothing depends on real
+// time.
 
 namespace heddle::test {
 namespace {
@@ -82,8 +84,8 @@ TEST_P(ClockJumps, all_that_is_due_after_a_long_pause_fires_once_and_in_order) {
     for (int round = 0; round < 20; ++round) {
         for (const int m : minutes) {
             // Apart by less than a tick of the wheel as well.
-            tasks.push_back(
-                runtime.spawn(nap(std::chrono::minutes(m) + std::chrono::microseconds(round), 100 * m + round)));
+            tasks.push_back(runtime.spawn(
+                nap(std::chrono::minutes(m) + std::chrono::microseconds(round), 100 * m + round)));
         }
     }
     const Task<void> later = runtime.spawn(nap(2h, -1));
@@ -194,7 +196,7 @@ TEST_P(ClockJumps, back_and_forth_nothing_fires_before_its_time) {
     SetClock::jump(ns(14ms));  // at 9: the first is due
     first.wait_blocking();
     EXPECT_FALSE(second.done());
-    SetClock::jump(-ns(7ms));  // at 2, behind what has been fired
+    SetClock::jump(-ns(7ms));                              // at 2, behind what has been fired
     const Task<void> fourth = runtime.spawn(nap(1ms, 4));  // at 3: before the first, which is over
     until_parked_blocking(fourth);
     SetClock::jump(ns(8ms) + ns(500us));  // at 10.5

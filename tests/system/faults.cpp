@@ -251,7 +251,8 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
     if (___interceptor_pthread_create != nullptr) {
         return ___interceptor_pthread_create(thread, attributes, start, argument);
     }
-    static const auto original = reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
+    static const auto original =
+        reinterpret_cast<decltype(&pthread_create)>(dlsym(RTLD_NEXT, "pthread_create"));
     return original(thread, attributes, start, argument);
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-
 #include <cstdint>
 
 // Faults of the system, made to order. This executable has its own pthread_create(), clock_gettime() and

@@ -32,7 +32,7 @@ class Bombardment {
 public:
     Bombardment() {
         handled = 0;
-        struct sigaction action {};
+        struct sigaction action{};
         action.sa_handler = &on_signal;
         sigemptyset(&action.sa_mask);
         sigaction(SIGUSR1, &action, &before_);
@@ -47,7 +47,7 @@ public:
         gun_.join();
         // What is on its way still finds the handler: a thread that has a signal pending takes it with its
         // next instruction, and who ignores it from then on drops the rest.
-        struct sigaction ignore {};
+        struct sigaction ignore{};
         ignore.sa_handler = SIG_IGN;
         sigaction(SIGUSR1, &ignore, nullptr);
         sigaction(SIGUSR1, &before_, nullptr);
@@ -69,7 +69,7 @@ private:
         }
     }
 
-    struct sigaction before_ {};
+    struct sigaction before_{};
     std::atomic<bool> stop_{false};
     std::thread gun_;
 };

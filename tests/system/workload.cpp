@@ -18,9 +18,9 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr int turns = sanitized ? 10 : 25;
-constexpr int counters = 6;       // of them two plain threads
+constexpr int counters = 6;  // of them two plain threads
 constexpr int players = 4;
-constexpr int makers = 4;         // of them two plain threads
+constexpr int makers = 4;  // of them two plain threads
 constexpr int items_each = 2 * turns;
 constexpr int lates = 5;
 
