@@ -58,6 +58,9 @@ int IdleWord::choose_sleeper(unsigned near) noexcept {
 }
 
 bool IdleWord::may_need_wake() const noexcept {
+    if (watch_.load(relaxed) == close) {  // relaxed: see the file comment on stale looks
+        return false;
+    }
     bool sleepers = false;
     for (const auto& group : groups_) {
         const std::uint64_t w = group->word.load(relaxed);  // relaxed: see the file comment on stale looks
@@ -106,6 +109,14 @@ void IdleWord::wake_self_searching(unsigned worker) noexcept {
             return;
         }
     }
+}
+
+bool IdleWord::everybody_sleeps() noexcept {
+    return std::ranges::all_of(groups_, [](const auto& group) {
+        const std::uint64_t w =
+            group->word.fetch_add(0, acq_rel);  // acq_rel [idle], [watch]: an RMW on purpose
+        return static_cast<unsigned>(std::popcount(w & sleepers_mask)) == group->workers;
+    });
 }
 
 unsigned IdleWord::sleepers() const noexcept {

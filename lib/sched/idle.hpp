@@ -22,6 +22,12 @@
 // A worker that pushes to its own lane saves the RMW where a plain look says that nobody sleeps or somebody
 // searches. What a stale look can cost is healed by the parker, who makes all other threads pass a barrier
 // before its last look, and by the sentinel: one sleeper looks at the lanes now and then while others run.
+//
+// The sentinel also comes for what was too young to be stolen when the last searcher gave up. While it looks
+// often, a push to a lane wakes nobody at all. It is always there: whoever goes to sleep while others run
+// takes the watch if it is free; whoever leaves it does so to search, and the last to stop searching wakes
+// another sleeper, unless there is none. [watch] Left because nobody runs: by an RMW before the last look at
+// the sleepers, so that a worker that was awake again, by its RMW on the word, sees it in its next push.
 
 namespace heddle::detail {
 
@@ -51,8 +57,15 @@ public:
     void wake_self_searching(unsigned worker) noexcept;
 
     /// One sleeper per runtime keeps watch while others run.
-    [[nodiscard]] bool take_watch() noexcept { return !watch_.exchange(true, acq_rel); }  // acq_rel [watch]
-    void leave_watch() noexcept { watch_.store(false, release); }                         // release [watch]
+    [[nodiscard]] bool take_watch() noexcept {
+        std::uint32_t nobody = none;
+        return watch_.compare_exchange_strong(nobody, close, acq_rel, relaxed);  // acq_rel [watch]
+    }
+    /// By the one who keeps watch: he looks so often that nobody needs to wake him.
+    void watch_closely(bool yes) noexcept { watch_.store(yes ? close : lazy, release); }  // release [watch]
+    void leave_watch() noexcept { watch_.exchange(none, acq_rel); }                       // acq_rel [watch]
+    /// For the one who keeps watch, having left it: an RMW on each word. True: really nobody runs.
+    [[nodiscard]] bool everybody_sleeps() noexcept;
 
     [[nodiscard]] unsigned sleepers() const noexcept;
     [[nodiscard]] unsigned searching() const noexcept;
@@ -66,7 +79,8 @@ private:
     [[nodiscard]] int choose_in(unsigned group) noexcept;
 
     std::vector<std::unique_ptr<Group>> groups_;
-    Atomic<bool> watch_{false};
+    enum Watch : std::uint32_t { none, lazy, close };
+    Atomic<std::uint32_t> watch_{none};
 };
 
 }  // namespace heddle::detail

@@ -115,6 +115,12 @@ public:
         return capacity -
                (tail_.load(relaxed) - steal(head_.load(acquire)));  // relaxed: owner only; acquire [slots]
     }
+    /// Index behind the newest task, and whether a task from before such an index still waits: hints for
+    /// thieves. (Spilling renumbers, and so makes tasks younger than they are.)
+    [[nodiscard]] std::uint32_t end() const noexcept { return tail_.load(acquire); }  // acquire [tail]
+    [[nodiscard]] bool waits_before(std::uint32_t end) const noexcept {
+        return static_cast<std::int32_t>(end - real(head_.load(acquire))) > 0;  // acquire [slots]
+    }
     /// A hint for thieves and for the re-check before parking.
     [[nodiscard]] std::uint32_t size() const noexcept {
         const std::uint32_t tail = tail_.load(acquire);     // acquire [tail]

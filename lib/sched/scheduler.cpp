@@ -20,12 +20,12 @@ namespace {
 constexpr std::int64_t default_spin_ns = 50'000;
 
 /// The runtimes that exist: an exception may be reported after its runtime has gone. Cold paths only.
-struct Registry {
+struct Runtimes {
     std::mutex lock;
     std::vector<Scheduler*> alive;
 };
-Registry& registry() {
-    static auto* instance = new Registry;  // outlives every static destructor
+Runtimes& runtimes() {
+    static auto* instance = new Runtimes;  // outlives every static destructor
     return *instance;
 }
 
@@ -74,15 +74,15 @@ Scheduler::Scheduler(RuntimeOptions options)
     }
     process_barrier();  // registers with the kernel: 3 us now, 13 ms once there are threads
     start_threads();
-    const std::lock_guard hold(registry().lock);
-    registry().alive.push_back(this);
+    const std::lock_guard hold(runtimes().lock);
+    runtimes().alive.push_back(this);
 }
 
 Scheduler::~Scheduler() {
     shutdown();
     {
-        const std::lock_guard hold(registry().lock);
-        std::erase(registry().alive, this);
+        const std::lock_guard hold(runtimes().lock);
+        std::erase(runtimes().alive, this);
     }
     // Foreign threads that have just handed us a task are on their last few instructions in here.
     while (visitors_.load(acquire) != 0) {  // acquire [visit]
@@ -91,8 +91,8 @@ Scheduler::~Scheduler() {
 }
 
 bool Scheduler::enter_if_alive(Scheduler* scheduler) noexcept {
-    const std::lock_guard hold(registry().lock);
-    const bool alive = std::ranges::find(registry().alive, scheduler) != registry().alive.end();
+    const std::lock_guard hold(runtimes().lock);
+    const bool alive = std::ranges::find(runtimes().alive, scheduler) != runtimes().alive.end();
     if (alive) {
         scheduler->enter();
     }

@@ -13,7 +13,15 @@ namespace heddle::detail {
 namespace {
 
 constexpr std::int64_t min_spin_ns = 5'000;
-constexpr std::int64_t watch_period_ns = 10'000'000;
+// A ready task is left to its worker for so long: about what it takes to wake another one. So tasks that wake
+// each other stay together, where their lines are, and only what a worker does not get through is shared.
+// (Linux treats threads alike: sched_migration_cost.)
+constexpr std::int64_t ripe_ns = 40'000;
+// How often searching looks at the other workers' lanes, whose lines it takes away from them.
+constexpr std::int64_t look_ns = 2'000;
+// How often the sentinel looks: often while it sees ready tasks, else more and more rarely.
+constexpr std::int64_t close_watch_ns = ripe_ns;
+constexpr std::int64_t lazy_watch_ns = 10'000'000;
 constexpr unsigned pauses_per_round = 16;
 
 std::uint32_t next_random(std::uint32_t& state) noexcept {  // xorshift, Marsaglia 2003
@@ -51,40 +59,46 @@ Worker::Work Worker::search() {
 /// Looks everywhere for a while. Adapts: spinning that finds nothing gets shorter.
 Worker::Work Worker::search_until_parked() {
     const std::int64_t full = scheduler->may_spin_ ? scheduler->options().spin_ns : 0;
-    const std::int64_t end = full > 0 ? now_ns() + std::min(spin_ns_, full) : 0;
-    do {
-        if (Work found = steal_once(false)) {
+    std::int64_t now = now_ns();
+    const std::int64_t end = now + std::min(spin_ns_, full);
+    std::int64_t next_look = now;
+    for (;;) {
+        Work found{take_injected(), nullptr};
+        if (!found && !single_ && now >= next_look) {
+            found = look_around(now);
+            next_look = now + (unripe_seen_ ? ripe_ns / 4 : look_ns);
+        }
+        if (found) {
             spin_ns_ = std::min(full, spin_ns_ * 2);
             return found;
         }
-        if (timers_.next_deadline() != never ||
-            scheduler->stopping_.load(relaxed)) {  // relaxed: looked at again before sleeping
+        if (timers_.next_deadline() != never) {
             housekeeping();
             if (TaskControl* task = pop_ready(); task != nullptr) {
                 return {task, nullptr};
             }
         }
+        if (now >= end || scheduler->stopping_.load(relaxed)) {  // relaxed: looked at again before sleeping
+            break;
+        }
         for (unsigned i = 0; i < pauses_per_round; ++i) {
             spin_pause();
         }
-    } while (end != 0 && !scheduler->stopping_.load(relaxed) && now_ns() < end);  // relaxed: as above
+        now = now_ns();
+    }
     spin_ns_ = std::max(std::min(min_spin_ns, full), spin_ns_ / 2);
-    return single_ ? Work{} : steal_once(true);
+    return {};
 }
 
-Worker::Work Worker::steal_once(bool also_slots) {
-    if (TaskControl* task = take_injected(); task != nullptr) {
-        return {task, nullptr};
-    }
-    if (single_) {
-        return {};
-    }
+/// Once at every other worker's lanes, beginning with any.
+Worker::Work Worker::look_around(std::int64_t now) {
     const auto n = static_cast<unsigned>(scheduler->workers_.size());
     const unsigned first = next_random(random_) % n;
+    unripe_seen_ = false;
     for (unsigned i = 0; i < n; ++i) {
         Worker& victim = *scheduler->workers_[(first + i) % n];
         if (&victim != this) {
-            if (Work found = steal_from(victim, also_slots)) {
+            if (Work found = steal_from(victim, now)) {
                 return found;
             }
         }
@@ -92,25 +106,39 @@ Worker::Work Worker::steal_once(bool also_slots) {
     return {};
 }
 
-Worker::Work Worker::steal_from(Worker& victim, bool also_slot) {
+Worker::Work Worker::steal_from(Worker& victim, std::int64_t now) {
     if (ForkChild* child = victim.forks.steal(); child != nullptr) {
         return {nullptr, child};
     }
-    if (ring_.room() >= ReadyRing::capacity / 2) {
+    const Ripe ready = ripe(victim, now);
+    if (ready.ring && ring_.room() >= ReadyRing::capacity / 2) {
         if (TaskControl* task = victim.ring_.steal_into(ring_); task != nullptr) {
             return {task, nullptr};
         }
     }
-    // A task in the slot is about to be run by its owner; it is stuck there only if the owner makes no turn.
-    if (also_slot && victim.slot_taken()) {
-        const std::uint32_t before = victim.turns();
-        for (unsigned i = 0; i < 64 * pauses_per_round && victim.slot_taken(); ++i) {
-            spin_pause();
-        }
-        if (victim.turns() == before && victim.slot_taken()) {
-            return {victim.slot_.exchange(nullptr, acq_rel), nullptr};  // acq_rel [slot]
-        }
+    if (ready.slot) {
+        return {victim.slot_.exchange(nullptr, acq_rel), nullptr};  // acq_rel [slot]
     }
+    return {};
+}
+
+/// What of `victim`'s has been ready for ripe_ns? As far as we know: nobody writes down when a task became
+/// ready; it was there when we looked so long ago.
+Worker::Ripe Worker::ripe(const Worker& victim, std::int64_t now) noexcept {
+    const bool any = victim.ring_.size() != 0;
+    const bool slot = victim.slot_taken();
+    if (!any && !slot) {
+        return {};
+    }
+    Look& last = looks_[victim.index_];
+    const bool old_ring = any && victim.ring_.waits_before(last.end);
+    const bool old_slot = slot && victim.turns() == last.turns;  // its owner runs it next, if he makes a turn
+    if (!old_ring && !old_slot) {
+        last = {now, victim.ring_.end(), victim.turns()};
+    } else if (now - last.at >= ripe_ns) {
+        return {old_ring, old_slot};
+    }
+    unripe_seen_ = true;
     return {};
 }
 
@@ -123,20 +151,23 @@ Worker::Work Worker::relieve() {
     }
     Worker& watched = *scheduler->workers_[watched_];
     if (&watched != this && watched.turns() == watched_turns_ && watched.has_stealable()) {
-        return steal_from(watched, true);
+        looks_[watched_] = {0, watched.ring_.end(), watched_turns_};  // ripe: no turn since the last look
+        return steal_from(watched, now_ns());
     }
     watched_ = (watched_ + 1) % n;
     watched_turns_ = scheduler->workers_[watched_]->turns();
     return {};
 }
 
-/// The last look before sleeping, after everybody's stores have become visible.
-bool Worker::anything_to_do() const {
+/// The last look before sleeping, after everybody's stores have become visible. What is not ripe yet is left
+/// to the one who keeps watch.
+bool Worker::anything_to_do() {
     if (!scheduler->inject_.looks_empty() || scheduler->stopping_.load(acquire)) {  // acquire [stop]
         return true;
     }
-    return std::ranges::any_of(scheduler->workers_, [this](const auto& worker) {
-        return worker.get() != this && worker->has_stealable();
+    const std::int64_t now = now_ns();
+    return std::ranges::any_of(scheduler->workers_, [&](const auto& worker) {
+        return worker.get() != this && (!worker->forks.looks_empty() || ripe(*worker, now));
     });
 }
 
@@ -153,15 +184,17 @@ void Worker::park_idle(bool searching) {
             return;
         }
     }
+    const std::int64_t asleep = now_ns();
+    std::int64_t period = close_watch_ns;
     bool watching = !single_ && idle.take_watch();
     for (;;) {
         const std::int64_t own = timers_.next_deadline();
         if (watching && idle.sleepers() == scheduler->workers()) {
             idle.leave_watch();  // nobody runs: nothing can be stuck, and an idle runtime uses no CPU
-            watching = false;
+            watching = !idle.everybody_sleeps() && idle.take_watch();
         }
-        const std::int64_t watch = watching ? now_ns() + watch_period_ns : never;
-        if (parker_.park(std::min(own, watch)) || own <= watch || !keep_watch()) {
+        const std::int64_t watch = watching ? now_ns() + period : never;
+        if (parker_.park(std::min(own, watch)) || own <= watch || !keep_watch(period)) {
             break;
         }
     }
@@ -169,25 +202,36 @@ void Worker::park_idle(bool searching) {
         idle.leave_watch();
     }
     searching_ = idle.woken(index_);
+    // Work came so soon that looking a little longer would have saved a sleep and a wake-up.
+    if (const std::int64_t full = scheduler->options().spin_ns; now_ns() - asleep < full) {
+        spin_ns_ = full;
+    }
 }
 
-/// The sentinel: while others run, looks now and then for what is stuck behind a long step. False: found
-/// something, go and search.
-bool Worker::keep_watch() {
+/// The sentinel: while others run, looks now and then for what they do not get to. False: found something, go
+/// and search.
+bool Worker::keep_watch(std::int64_t& period) {
     const std::int64_t now = now_ns();
+    bool waiting = false;
     for (const auto& worker : scheduler->workers_) {
         if (worker.get() == this) {
             continue;
         }
-        if (worker->timers_.next_deadline() < now - watch_period_ns / 10) {
+        if (worker->timers_.next_deadline() < now - lazy_watch_ns / 10) {
             static_cast<void>(worker->timers_.advance(now));
             worker->parker_.unpark();  // it may have read a deadline from before what we have just linked
         }
-        if (worker->has_stealable()) {
+        if (!worker->forks.looks_empty() || ripe(*worker, now)) {
             return false;
         }
+        waiting = waiting || worker->has_stealable();
     }
-    return !has_stealable();
+    if (has_stealable()) {
+        return false;
+    }
+    period = waiting ? close_watch_ns : std::min(2 * period, lazy_watch_ns);
+    scheduler->idle_.watch_closely(period <= 2 * close_watch_ns);
+    return true;
 }
 
 }  // namespace heddle::detail

@@ -23,6 +23,7 @@ Worker::Worker(Scheduler& owner, unsigned index, bool single)
       single_(single),
       random_(index * 2654435761U + 1),
       spin_ns_(owner.options().spin_ns),
+      looks_(owner.options().workers),
       timers_(now_ns()) {
     scheduler = &owner;
 }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace heddle::detail {
 
@@ -68,13 +69,19 @@ private:
 
     // Finding work elsewhere (steal.cpp).
     [[nodiscard]] Work search();
-    [[nodiscard]] Work steal_once(bool also_slots);
-    [[nodiscard]] Work steal_from(Worker& victim, bool also_slot);
+    [[nodiscard]] Work look_around(std::int64_t now);
+    [[nodiscard]] Work steal_from(Worker& victim, std::int64_t now);
+    struct Ripe {
+        bool ring = false;
+        bool slot = false;
+        explicit operator bool() const noexcept { return ring || slot; }
+    };
+    [[nodiscard]] Ripe ripe(const Worker& victim, std::int64_t now) noexcept;
     [[nodiscard]] Work search_until_parked();
     [[nodiscard]] Work relieve();
-    [[nodiscard]] bool anything_to_do() const;
+    [[nodiscard]] bool anything_to_do();
     void park_idle(bool searching);
-    [[nodiscard]] bool keep_watch();
+    [[nodiscard]] bool keep_watch(std::int64_t& period);
 
     const unsigned index_;
     const bool single_;
@@ -84,7 +91,14 @@ private:
     std::uint32_t slot_streak_ = 0;
     std::uint32_t random_;
     std::int64_t spin_ns_;
-    unsigned watched_ = 0;  // for relieve(): whom it looked at last, and how far that one was
+    struct Look {  // at another worker's ring
+        std::int64_t at = 0;
+        std::uint32_t end = 0;
+        std::uint32_t turns = 0;
+    };
+    std::vector<Look> looks_;   // by worker
+    bool unripe_seen_ = false;  // by the last look around
+    unsigned watched_ = 0;      // for relieve(): whom it looked at last, and how far that one was
     std::uint32_t watched_turns_ = 0;
     TimerWheel timers_;
     ReadyFifo fifo_;  // single only

@@ -1,3 +1,4 @@
+#include <heddle/detail/sync/tiny_lock.hpp>
 #include <heddle/detail/task/frame_pool.hpp>
 
 #include <new>
@@ -32,6 +33,40 @@ void upstream_free(void* p) noexcept {
 #endif
 }
 
+constexpr std::size_t batch = max_cached / 2;
+
+/// Where threads that mostly free leave frames, in batches, for threads that mostly allocate: in a server the
+/// one that accepts work and those that do it. Without it each of these frames would take tbbmalloc's way
+/// between threads. A lock that is taken once per batch; whoever finds it held goes upstream instead.
+struct Depot {
+    static constexpr std::size_t most = 16;
+    TinyLock lock;
+    std::size_t n = 0;
+    Block* batches[most] = {};
+
+    bool put(Block* first) noexcept {
+        if (!lock.try_lock()) {
+            return false;
+        }
+        const bool room = n < most;
+        if (room) {
+            batches[n++] = first;
+        }
+        lock.unlock();
+        return room;
+    }
+    Block* take() noexcept {
+        if (!lock.try_lock()) {
+            return nullptr;
+        }
+        Block* first = n > 0 ? batches[--n] : nullptr;
+        lock.unlock();
+        return first;
+    }
+};
+struct alignas(cache_line) PaddedDepot : Depot {};
+constinit PaddedDepot depots[classes];
+
 /// Empties the cache when its thread ends.
 struct ThreadExit {
     ThreadExit() noexcept = default;
@@ -62,6 +97,12 @@ void* refill(std::size_t size_class) {
     if (!cache.armed) {
         arm();
     }
+    if (Block* first = depots[size_class].take(); first != nullptr) {
+        Class& c = cache.of[size_class];
+        c.head = first->next;
+        c.n = batch - 1;
+        return first;
+    }
     return upstream_allocate((size_class + 1) * granule);
 }
 
@@ -71,15 +112,24 @@ void surplus(std::size_t size_class, void* block) noexcept {
         deallocate(block, (size_class + 1) * granule);
         return;
     }
-    // Half of the cache goes back with it, so that a thread that only frees pays once per 64 frames.
+    // Half of the cache goes, so that a thread that only frees pays once per 64 frames.
     Class& c = cache.of[size_class];
-    for (std::size_t i = 0; i < max_cached / 2; ++i) {
-        Block* b = c.head;
-        c.head = b->next;
-        upstream_free(b);
+    Block* first = c.head;
+    Block* last = first;
+    for (std::size_t i = 1; i < batch; ++i) {
+        last = last->next;
     }
-    c.n -= max_cached / 2;
-    upstream_free(block);
+    c.head = last->next;
+    last->next = nullptr;
+    c.n -= batch;
+    if (!depots[size_class].put(first)) {
+        while (first != nullptr) {
+            Block* b = first;
+            first = b->next;
+            upstream_free(b);
+        }
+    }
+    deallocate(block, (size_class + 1) * granule);
 }
 
 void* allocate_large(std::size_t size) { return upstream_allocate(size); }

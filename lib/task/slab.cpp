@@ -111,6 +111,7 @@ TaskControl* slab_allocate() {
     }
     TaskControl* block = c.free;
     c.free = link(*block);
+    __builtin_prefetch(c.free, 1);  // another thread may have freed it
     c.n -= c.n > 0 ? 1 : 0;
     return block;
 }

@@ -36,6 +36,11 @@ public:
             futex_wait(&state_, contended, never);
         }
     }
+    [[nodiscard]] bool try_lock() noexcept {
+        std::uint32_t state = free;
+        return state_.load(relaxed) == free &&  // relaxed: a hint
+               state_.compare_exchange_strong(state, held, acq_rel, relaxed);  // acq_rel [lock]
+    }
     void unlock() noexcept {
         if (state_.exchange(free, acq_rel) == contended) {  // acq_rel [lock]; *this may be gone
             futex_wake_one(&state_);

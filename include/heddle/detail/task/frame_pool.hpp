@@ -48,6 +48,7 @@ inline void* allocate(std::size_t size) {
         return refill(size_class);
     }
     c.head = block->next;
+    __builtin_prefetch(c.head, 1);  // another thread may have freed it
     --c.n;
     return block;
 #endif
