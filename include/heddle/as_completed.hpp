@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -34,9 +35,17 @@ struct Completions {
         // acq_rel: the callback or close(), whoever comes first; it owns the handle then
         if (!slot.settled.exchange(true, acq_rel)) {
             if (slot.task.done()) {
-                ended.put_nowait(slot.task);
+                hand_over(slot.task);
             }
             slot.task = Task<T>();
+        }
+    }
+    /// There is no telling which tasks have ended when memory runs out here: each next() then throws that.
+    void hand_over(const Task<T>& task) noexcept {
+        try {
+            ended.put_nowait(task);
+        } catch (...) {
+            ended.shutdown();
         }
     }
     /// The time is over: what has not ended now is let go.
@@ -78,6 +87,8 @@ Coro<Task<T>> next_completed(std::shared_ptr<Completions<T>> all, std::int64_t d
         }
     } catch (const TimeoutError&) {
         all->close();
+    } catch (const QueueShutDown&) {
+        throw std::bad_alloc();
     } catch (...) {
         all->give_back();
         throw;

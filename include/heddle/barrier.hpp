@@ -27,7 +27,7 @@ public:
 
 private:
     enum class Phase : std::uint8_t { arriving, blocked, counted };
-    enum class End : std::uint8_t { none, passed, broken, aborted, cancelled };
+    enum class End : std::uint8_t { none, passed, broken, aborted, cancelled, out_of_memory };
 
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     [[nodiscard]] bool run();

@@ -41,6 +41,7 @@ protected:
 
 private:
     enum class Phase : bool { waiting, locking };
+    [[nodiscard]] bool prepare() noexcept;
     [[nodiscard]] bool sleep();
     [[nodiscard]] bool awake();
     [[nodiscard]] bool lock_again();
@@ -53,6 +54,7 @@ private:
     Phase phase_ = Phase::waiting;
     bool cancelled_ = false;
     bool notified_ = false;
+    bool out_of_memory_ = false;
 };
 
 class [[nodiscard("does nothing until it is co_awaited")]] ConditionAwaiter final : public ConditionWait {
@@ -142,7 +144,8 @@ public:
     [[nodiscard]] bool locked() const noexcept { return lock_.locked(); }  ///< as Lock::locked()
 
     /// Gives the lock away, waits for a notification, takes the lock back; gives true. If cancelled: the lock
-    /// is held again before CancelledError is thrown. Throws std::runtime_error if the lock is not held.
+    /// is held again before CancelledError is thrown. Throws std::runtime_error if the lock is not held, or
+    /// std::bad_alloc, with the lock held.
     detail::ConditionAwaiter wait() {
         require_lock(waiting);
         return detail::ConditionAwaiter(*this);
@@ -155,9 +158,10 @@ public:
     detail::PredicateAwaiter<Predicate> wait_for(Predicate predicate) {
         return {*this, std::move(predicate)};
     }
-    /// Wakes up to `n` of those who wait. Throws std::runtime_error if the lock is not held.
+    /// Wakes up to `n` of those who wait. Throws std::runtime_error if the lock is not held, std::bad_alloc
+    /// when memory runs out: some may have been woken, the others still wait.
     void notify(std::ptrdiff_t n = 1);
-    /// Wakes all who wait. Throws std::runtime_error if the lock is not held.
+    /// notify() for all who wait.
     void notify_all();
 
 private:
@@ -166,7 +170,8 @@ private:
     static constexpr const char* waiting = "cannot wait on un-acquired lock";
     static constexpr const char* notifying = "cannot notify on un-acquired lock";
     void require_lock(const char* message) const;
-    void notify_locked(std::ptrdiff_t n) noexcept;
+    void notify_locked(std::ptrdiff_t n);
+    [[nodiscard]] bool notify_next(detail::WaitQueue& queue, std::uint64_t end) noexcept;
     [[nodiscard]] std::size_t parked_waiters() const noexcept {
         const auto* queue = queue_.load(detail::acquire);  // acquire [link]: test hook
         return queue == nullptr ? 0 : queue->parked();

@@ -61,7 +61,8 @@ public:
     ~Event() { HEDDLE_CHECK(parked_waiters() == 0, "Event destroyed while a task waits for it"); }
 #endif
 
-    /// Waits until the flag is up. Gives true. If cancelled: nothing changes.
+    /// Waits until the flag is up. Gives true. If cancelled: nothing changes. Throws std::bad_alloc when it
+    /// has to wait and there is no memory; nothing has happened then.
     detail::EventAwaiter wait() noexcept { return detail::EventAwaiter(event_); }
     /// wait() for plain threads. Throws std::runtime_error on a worker thread.
     void wait_blocking() { detail::EventAwaiter(event_).wait_blocking("Event.wait_blocking()"); }

@@ -101,6 +101,8 @@ public:
     /// Calls `fn(future)` (or `fn()`) once when it is done: on a worker of the runtime on which it was made,
     /// or on the thread that ends it if it was made outside of one. Never inside this call, unless it is done
     /// already and belongs to no runtime. Callbacks run in the order they were added.
+    /// Throws std::bad_alloc, and then never calls it; where memory is missing later, the thread that ends
+    /// the future calls it.
     template <class Fn>
     CallbackHandle add_done_callback(Fn fn) const {
         return detail::CallbackAccess::add<Future>(*control_, std::move(fn));

@@ -27,6 +27,7 @@ public:
 #endif
 
     /// Waits until the lock is free and takes it. If cancelled: not taken, the place in the queue is lost.
+    /// Throws std::bad_alloc when it has to wait and there is no memory; nothing has happened then.
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases at the end of its scope.
     detail::ScopedAwaiter<Lock> scoped() noexcept { return {*this, permits_}; }

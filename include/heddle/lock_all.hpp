@@ -33,6 +33,7 @@ private:
     Suspension suspension_;
     WaitPlace place_;
     bool cancelled_ = false;
+    bool out_of_memory_ = false;
 };
 
 }  // namespace detail
@@ -45,7 +46,7 @@ public:
     explicit LockAllGuard(const std::array<Lock*, N>& held) noexcept : locks_(held), owns_(true) {}
     LockAllGuard(LockAllGuard&& other) noexcept
         : locks_(other.locks_), owns_(std::exchange(other.owns_, false)) {}
-    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() may allocate
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() throws if somebody else has released
     LockAllGuard& operator=(LockAllGuard&& other) {
         if (this != &other) {
             release();

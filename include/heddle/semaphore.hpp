@@ -24,6 +24,7 @@ public:
 #endif
 
     /// Waits for a permit and takes it. If cancelled: none is taken.
+    /// Throws std::bad_alloc when it has to wait and there is no memory; nothing has happened then.
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases one permit at the end of its scope.
     detail::ScopedAwaiter<Semaphore> scoped() noexcept { return {*this, permits_}; }
@@ -81,6 +82,7 @@ public:
 #endif
 
     /// Waits for a permit and takes it. If cancelled: none is taken.
+    /// Throws std::bad_alloc when it has to wait and there is no memory; nothing has happened then.
     detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
     /// As acquire(); co_await gives a guard that releases one permit at the end of its scope.
     detail::ScopedAwaiter<BoundedSemaphore> scoped() noexcept { return {*this, permits_}; }

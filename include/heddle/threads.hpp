@@ -47,12 +47,19 @@ struct ThreadJob final : BlockingJob {
             finish([&] { future.set_exception(std::move(error)); });
         }
     }
-    /// Whoever waited may have been cancelled: then the future is decided already and the result dropped.
+    /// Whoever waited may have been cancelled: then the future is decided already and the result dropped. A
+    /// result that cannot be stored leaves its error.
     template <class Set>
-    static void finish(Set set) noexcept {
+    void finish(Set set) noexcept {
         try {
             set();
-        } catch (const InvalidStateError&) {  // NOLINT(bugprone-empty-catch): see above
+        } catch (...) {
+            if (!future.done()) {
+                try {
+                    future.set_exception(std::current_exception());
+                } catch (...) {  // NOLINT(bugprone-empty-catch): decided meanwhile
+                }
+            }
         }
     }
     R call() { return std::apply(std::move(work->first), std::move(work->second)); }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <utility>
 
@@ -291,11 +292,15 @@ void BarrierAwaiter::leave_seat() noexcept {
 
 bool BarrierAwaiter::block() {
     token_ = suspension_.again();
-    phase_ = Phase::blocked;
-    if (!block_.blocked.enqueue(token_, place_)) {
-        phase_ = Phase::arriving;
+    try {
+        if (!block_.blocked.enqueue(token_, place_)) {
+            return false;
+        }
+    } catch (const std::bad_alloc&) {  // holds no seat, is not counted
+        end_ = End::out_of_memory;
         return false;
     }
+    phase_ = Phase::blocked;
     // The ticket is drawn: whoever frees a seat or ends the resetting from now on sees it. Too late already?
     const std::uint64_t w = block_.word.fetch_add(0, acq_rel);  // acq_rel [word]
     if (state_of(w) == filling) {
@@ -319,6 +324,8 @@ int BarrierAwaiter::finish() {
             throw BrokenBarrierError("Barrier aborted");
         case End::broken:
             throw BrokenBarrierError("Abort or reset of barrier");
+        case End::out_of_memory:
+            throw std::bad_alloc();
         default:
             throw_cancelled(suspension_.waiter());
     }

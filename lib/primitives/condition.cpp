@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <stdexcept>
 
 // Waiting and notifying happen under the lock; only giving up does not. A waiter leaves its token before it
@@ -20,7 +21,7 @@ std::coroutine_handle<> ConditionWait::suspend(std::coroutine_handle<> frame) {
     condition_.require_lock(Condition::waiting);
     frame_ = frame;
     suspension_.begin(*this);
-    return sleep() ? std::noop_coroutine() : frame_;
+    return prepare() && sleep() ? std::noop_coroutine() : frame_;
 }
 
 std::coroutine_handle<> ConditionWait::woken(WakeHook& hook) noexcept {
@@ -29,7 +30,19 @@ std::coroutine_handle<> ConditionWait::woken(WakeHook& hook) noexcept {
     return asleep ? std::noop_coroutine() : self.frame_;
 }
 
-/// Holds the lock; true: asleep, *this may be gone.
+/// Holds the lock. Both queues that it may have to wait in, for the notification and for the lock, are made
+/// now: once the lock has been given away nothing may fail. False: out of memory.
+bool ConditionWait::prepare() noexcept {
+    try {
+        static_cast<void>(WaitQueue::of(condition_.queue_));
+        condition_.lock_.permits_.prepare();
+    } catch (const std::bad_alloc&) {
+        out_of_memory_ = true;
+    }
+    return !out_of_memory_;
+}
+
+/// Holds the lock, prepared; true: asleep, *this may be gone.
 bool ConditionWait::sleep() {
     phase_ = Phase::waiting;
     notified_ = false;
@@ -37,7 +50,8 @@ bool ConditionWait::sleep() {
     bool queued = false;
     {
         const EpochPin pin;
-        queued = WaitQueue::of(condition_.queue_).enqueue(token, place_);
+        queued =
+            condition_.queue_.load(acquire)->enqueue(token, place_);  // acquire [link]: made by prepare()
     }
     condition_.lock_.release();
     if (!queued) {  // by a notify that did not hold the lock: still a notification
@@ -81,25 +95,34 @@ bool ConditionWait::locked() {
     if (cancelled_ || satisfied()) {
         return false;
     }
-    return sleep();
+    return prepare() && sleep();
 }
 
 void ConditionWait::finish() {
     if (cancelled_) {
         if (notified_) {
-            condition_.notify_locked(1);
+            const EpochPin pin;
+            WaitQueue& queue = *condition_.queue_.load(acquire);  // acquire [link]: made by prepare()
+            static_cast<void>(condition_.notify_next(queue, queue.tail_index()));
         }
         throw_cancelled(suspension_.waiter());
+    }
+    if (out_of_memory_) {
+        throw std::bad_alloc();
     }
 }
 
 void ConditionWait::wait_blocking(const char* what) {
     const WaitToken token = suspension_.begin_blocking(what);
     condition_.require_lock(Condition::waiting);
+    if (!prepare()) {
+        throw std::bad_alloc();
+    }
     bool queued = false;
     {
         const EpochPin pin;
-        queued = WaitQueue::of(condition_.queue_).enqueue(token, place_);
+        queued =
+            condition_.queue_.load(acquire)->enqueue(token, place_);  // acquire [link]: made by prepare()
     }
     condition_.lock_.release();
     if (queued) {
@@ -149,21 +172,30 @@ void Condition::notify_all() {
     notify_locked(std::numeric_limits<std::ptrdiff_t>::max());
 }
 
-void Condition::notify_locked(std::ptrdiff_t n) noexcept {
+void Condition::notify_locked(std::ptrdiff_t n) {
     const detail::EpochPin pin;
     detail::WaitQueue* queue = queue_.load(detail::acquire);  // acquire [link]
     if (queue == nullptr) {
         return;
     }
-    const std::uint64_t end = queue->tail_index();
-    while (n > 0) {
-        const detail::WaitToken token = queue->resume_next_below(end);
-        if (token.who == nullptr) {
+    for (const std::uint64_t end = queue->tail_index(); n > 0; --n) {
+        detail::WaitQueue::require_memory();  // a place in the lock's queue for the next one
+        if (!notify_next(*queue, end)) {
             return;
+        }
+    }
+}
+
+/// Moves the first one that still waits. False: there is none with an index below `end`.
+bool Condition::notify_next(detail::WaitQueue& queue, std::uint64_t end) noexcept {
+    for (;;) {
+        const detail::WaitToken token = queue.resume_next_below(end);
+        if (token.who == nullptr) {
+            return false;
         }
         if (token.who->move(token.seq)) {
             detail::ConditionWait::queue_for(lock_, token);
-            --n;
+            return true;
         }
     }
 }

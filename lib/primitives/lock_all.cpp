@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <new>
 #include <stdexcept>
 
 namespace heddle::detail {
@@ -21,12 +22,23 @@ bool LockAllWait::try_take_rest() noexcept {
     return held_ == locks_.size();
 }
 
-/// Stops at the first lock that is not free: this task is then counted among its waiters.
+/// Stops at the first lock that is not free: this task is then counted among its waiters. True: there is
+/// nothing to wait for.
 bool LockAllWait::take_rest() noexcept {
-    while (held_ < locks_.size() && locks_[held_]->permits_.take()) {
+    while (!try_take_rest()) {
+        Permits& permits = locks_[held_]->permits_;
+        try {
+            permits.prepare();
+        } catch (const std::bad_alloc&) {
+            out_of_memory_ = true;
+            return true;
+        }
+        if (!permits.take()) {
+            return false;
+        }
         ++held_;
     }
-    return held_ == locks_.size();
+    return true;
 }
 
 std::coroutine_handle<> LockAllWait::suspend(std::coroutine_handle<> frame) {
@@ -70,9 +82,12 @@ std::coroutine_handle<> LockAllWait::woken(WakeHook& hook) noexcept {
 }
 
 void LockAllWait::finish() {
-    if (cancelled_) {
+    if (cancelled_ || out_of_memory_) {
         while (held_ > 0) {
             locks_[--held_]->release();
+        }
+        if (out_of_memory_) {
+            throw std::bad_alloc();
         }
         throw_cancelled(suspension_.waiter());
     }

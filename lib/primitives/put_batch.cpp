@@ -1,5 +1,6 @@
 #include <heddle/detail/queue/put_batch.hpp>
 
+#include <exception>
 #include <stdexcept>
 
 namespace heddle::detail {
@@ -34,6 +35,12 @@ std::coroutine_handle<> PutBatchWait::suspend(std::coroutine_handle<> frame) {
 /// False: asleep, *this may be gone.
 bool PutBatchWait::go_on() {
     while (!put_what_fits()) {
+        try {
+            core_.slots.prepare();
+        } catch (...) {
+            error_ = std::current_exception();
+            return true;
+        }
         if (!core_.slots.take() && core_.slots.enqueue(suspension_.again(), place_)) {
             if (suspension_.commit()) {
                 return false;
@@ -69,7 +76,12 @@ void PutBatchWait::put_all_blocking() {
     constexpr const char* what = "Queue.put_many_blocking()";
     static_cast<void>(blocking_waiter(what));  // refused on a worker, as where it would wait
     while (!put_what_fits()) {
-        PermitAwaiter(core_.slots).wait_blocking(what);
+        try {
+            PermitAwaiter(core_.slots).wait_blocking(what);
+        } catch (...) {  // out of memory; what is in is still to be taken off the caller's hands
+            error_ = std::current_exception();
+            return;
+        }
         put(1);
     }
 }

@@ -37,7 +37,8 @@ void QueueCore::end_put(std::size_t n, std::size_t done) {
     // acq_rel [items]; the Queue may be gone, this block is held by the pin
     const std::int64_t old = items.word.fetch_add(given * item - inflight_one, acq_rel);
     if (given > 0 && old < 0) {
-        Permits::wake(WaitQueue::of(items.queue), std::min(given, -(old >> 16U)));
+        // acquire [permit]: who waits has made the queue before
+        Permits::wake(*items.queue.load(acquire), std::min(given, -(old >> 16U)));
     }
     if ((old & closed_bit) != 0 && (old & inflight_mask) == inflight_one) {
         seal();
@@ -103,7 +104,7 @@ void QueueCore::seal() {
         drain();
     }
     if (old < 0) {
-        Permits::wake(WaitQueue::of(items.queue), -(old >> 16U));
+        Permits::wake(*items.queue.load(acquire), -(old >> 16U));  // acquire [permit]: as in end_put()
     }
 }
 

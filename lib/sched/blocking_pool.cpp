@@ -48,7 +48,7 @@ void BlockingPool::post(std::unique_ptr<BlockingJob> job) {
 }
 
 void BlockingPool::work(std::list<std::thread>::iterator self) {
-    name_this_thread(name_ + "-block");
+    name_this_thread(name_, "block");
     std::unique_lock hold(lock_);
     for (;;) {
         ++idle_;

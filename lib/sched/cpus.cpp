@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -99,8 +102,17 @@ unsigned available_cpus() {
     return limit == 0 ? cpus : std::min(cpus, limit);
 }
 
-void name_this_thread(const std::string& name) noexcept {
-    pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+void name_this_thread(std::string_view name, std::string_view what) noexcept {
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%.*s-%.*s", static_cast<int>(name.size()), name.data(),
+                  static_cast<int>(what.size()), what.data());
+    pthread_setname_np(pthread_self(), text.data());
+}
+
+void name_this_thread(std::string_view name, unsigned number) noexcept {
+    std::array<char, 12> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    name_this_thread(name, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
 bool on_main_thread() noexcept { return gettid() == getpid(); }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace heddle::detail {
@@ -11,8 +10,10 @@ namespace heddle::detail {
 /// CPUs that a quota allows, rounded up; 0 when there is no limit. `text` is a cgroup v2 cpu.max line.
 [[nodiscard]] unsigned cpus_of_cpu_max(std::string_view text);
 
-/// Names the calling thread for debuggers and top (at most 15 characters are kept).
-void name_this_thread(const std::string& name) noexcept;
+/// Names the calling thread for debuggers and top (at most 15 characters are kept): "name-number",
+/// "name-what".
+void name_this_thread(std::string_view name, unsigned number) noexcept;
+void name_this_thread(std::string_view name, std::string_view what) noexcept;
 
 /// True on the thread that the process began with.
 [[nodiscard]] bool on_main_thread() noexcept;

@@ -2,7 +2,9 @@
 
 #include <heddle/detail/base/config.hpp>
 #include <heddle/detail/sync/atomic.hpp>
+#include <heddle/detail/task/fork.hpp>
 
+#include <new>
 #include <vector>
 
 #if defined(__SANITIZE_THREAD__)
@@ -39,18 +41,23 @@ struct InjectQueue::Impl {
 
 InjectQueue::InjectQueue(unsigned workers) : impl_(std::make_unique<Impl>()) { static_cast<void>(workers); }
 
-void InjectQueue::push(TaskControl* task) {
+void InjectQueue::push(TaskControl* task) noexcept {
     const std::lock_guard hold(impl_->lock);
-    impl_->tasks.push_back(task);
+    try {
+        impl_->tasks.push_back(task);
+    } catch (const std::bad_alloc&) {
+        push_overflow(task);
+    }
 }
 
-void InjectQueue::push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) {
+void InjectQueue::push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) noexcept {
     static_cast<void>(worker);
-    const std::lock_guard hold(impl_->lock);
-    impl_->tasks.insert(impl_->tasks.end(), tasks, tasks + n);
+    for (std::size_t i = 0; i < n; ++i) {
+        push(tasks[i]);
+    }
 }
 
-std::size_t InjectQueue::pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max) {
+std::size_t InjectQueue::pop_queued(unsigned worker, TaskControl** tasks, std::size_t max) noexcept {
     static_cast<void>(worker);
     const std::lock_guard hold(impl_->lock);
     std::size_t n = 0;
@@ -61,7 +68,7 @@ std::size_t InjectQueue::pop_bulk(unsigned worker, TaskControl** tasks, std::siz
     return n;
 }
 
-std::size_t InjectQueue::size() const noexcept {
+std::size_t InjectQueue::queued() const noexcept {
     const std::lock_guard hold(impl_->lock);
     return impl_->tasks.size();
 }
@@ -70,7 +77,11 @@ std::size_t InjectQueue::size() const noexcept {
 
 namespace {
 
-using Queue = moodycamel::ConcurrentQueue<TaskControl*>;
+struct Traits : moodycamel::ConcurrentQueueDefaultTraits {
+    static void* malloc(std::size_t size) { return ::operator new(size, std::nothrow); }
+    static void free(void* block) { ::operator delete(block); }
+};
+using Queue = moodycamel::ConcurrentQueue<TaskControl*, Traits>;
 
 /// A producer token that foreign threads share by turns: an explicit token keeps a thread's tasks in order
 /// and saves the hash look-up of moodycamel's implicit producers.
@@ -99,6 +110,18 @@ struct InjectQueue::Impl {
         for (unsigned i = 0; i < shared_tokens; ++i) {
             shared.push_back(std::make_unique<SharedToken>(queue));
         }
+        // moodycamel leaves a producer that it could not make invalid and goes on.
+        for (const auto& token : producers) {
+            require(token.valid());
+        }
+        for (const auto& token : shared) {
+            require(token->token.valid());
+        }
+    }
+    static void require(bool made) {
+        if (!made) {
+            throw std::bad_alloc();
+        }
     }
     Queue queue;
     std::vector<moodycamel::ProducerToken> producers;
@@ -108,28 +131,79 @@ struct InjectQueue::Impl {
 
 InjectQueue::InjectQueue(unsigned workers) : impl_(std::make_unique<Impl>(workers)) {}
 
-void InjectQueue::push(TaskControl* task) {
+void InjectQueue::push(TaskControl* task) noexcept {
     SharedToken& token = *impl_->shared[thread_number() % shared_tokens];
+    bool queued = false;
     if (!token.busy.exchange(true, acq_rel)) {  // acq_rel [token]: one thread at a time
-        impl_->queue.enqueue(token.token, task);
+        queued = impl_->queue.enqueue(token.token, task);
         token.busy.store(false, release);  // release [token]
     } else {
-        impl_->queue.enqueue(task);  // somebody is using our token: never wait for it
+        queued = impl_->queue.enqueue(task);  // somebody is using our token: never wait for it
+    }
+    if (!queued) {
+        push_overflow(task);
     }
 }
 
-void InjectQueue::push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) {
-    impl_->queue.enqueue_bulk(impl_->producers[worker], tasks, n);
+void InjectQueue::push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) noexcept {
+    if (!impl_->queue.enqueue_bulk(impl_->producers[worker], tasks, n)) {
+        for (std::size_t i = 0; i < n; ++i) {
+            push_overflow(tasks[i]);
+        }
+    }
 }
 
-std::size_t InjectQueue::pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max) {
+std::size_t InjectQueue::pop_queued(unsigned worker, TaskControl** tasks, std::size_t max) noexcept {
     return impl_->queue.try_dequeue_bulk(impl_->consumers[worker], tasks, max);
 }
 
-std::size_t InjectQueue::size() const noexcept { return impl_->queue.size_approx(); }
+std::size_t InjectQueue::queued() const noexcept { return impl_->queue.size_approx(); }
 
 #endif
 
 InjectQueue::~InjectQueue() = default;
+
+namespace {
+
+/// A forked child that has not started finds its coroutine behind its frame word; all others have started, or
+/// have it in both words. So one of the two can be spared.
+void*& spare_word(TaskControl& task) noexcept {
+    return task.kind == TaskKind::fork_child && !task.has_flag(TaskControl::started) ? task.resume
+                                                                                     : task.frame;
+}
+
+}  // namespace
+
+void InjectQueue::push_overflow(TaskControl* task) noexcept {
+    TaskControl* head = overflow_.load(relaxed);  // relaxed: the CAS validates it
+    do {
+        spare_word(*task) = head;
+    } while (!overflow_.compare_exchange_weak(head, task, acq_rel, relaxed));  // acq_rel [overflow]
+}
+
+std::size_t InjectQueue::pop_overflow(TaskControl** tasks, std::size_t max) noexcept {
+    TaskControl* newest = overflow_.exchange(nullptr, acq_rel);  // acq_rel [overflow]
+    TaskControl* oldest = nullptr;
+    while (newest != nullptr) {
+        auto* next = static_cast<TaskControl*>(spare_word(*newest));
+        spare_word(*newest) = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    std::size_t n = 0;
+    while (oldest != nullptr) {
+        TaskControl* task = oldest;
+        oldest = static_cast<TaskControl*>(spare_word(*task));
+        if (task->kind != TaskKind::fork_child) {
+            task->frame = task->resume;  // read only of one that has not started
+        }
+        if (n < max) {
+            tasks[n++] = task;
+        } else {
+            push_overflow(task);
+        }
+    }
+    return n;
+}
 
 }  // namespace heddle::detail

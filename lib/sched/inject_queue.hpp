@@ -1,6 +1,7 @@
 #pragma once
 
 #include <heddle/detail/base/immovable.hpp>
+#include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/task/control_block.hpp>
 
 #include <cstddef>
@@ -17,14 +18,31 @@ public:
     ~InjectQueue();
 
     /// Any thread.
-    void push(TaskControl* task);
+    void push(TaskControl* task) noexcept;
     /// Worker `worker` only.
-    void push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n);
-    [[nodiscard]] std::size_t pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max);
+    void push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) noexcept;
+    [[nodiscard]] std::size_t pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max) noexcept {
+        const std::size_t n = pop_queued(worker, tasks, max);
+        // acquire [overflow]: looked at by every worker before it sleeps
+        return n < max && overflow_.load(acquire) != nullptr ? n + pop_overflow(tasks + n, max - n) : n;
+    }
     [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
-    [[nodiscard]] std::size_t size() const noexcept;
+    /// About; never 0 while something is there.
+    [[nodiscard]] std::size_t size() const noexcept {
+        return queued() + (overflow_.load(acquire) != nullptr ? 1 : 0);  // acquire [overflow]
+    }
 
 private:
+    [[nodiscard]] std::size_t pop_queued(unsigned worker, TaskControl** tasks, std::size_t max) noexcept;
+    [[nodiscard]] std::size_t queued() const noexcept;
+
+    // A task that has been woken must run, though there is no memory to queue it: such tasks form a stack,
+    // linked through the frame word of their blocks, whose old value can be told from the rest. [overflow]
+    // pushing releases the tasks, taking the whole stack acquires them.
+    void push_overflow(TaskControl* task) noexcept;
+    [[nodiscard]] std::size_t pop_overflow(TaskControl** tasks, std::size_t max) noexcept;
+    Atomic<TaskControl*> overflow_{nullptr};
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -5,8 +5,11 @@
 #include <heddle/detail/task/control_block.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <vector>
+#include <memory>
+#include <new>
+#include <utility>
 
 // The ready lane of a worker.
 //
@@ -149,29 +152,46 @@ private:
 /// which gives asyncio's order.
 class ReadyFifo : Immovable {
 public:
-    void push(TaskControl* task) {
-        if (tail_ - head_ == slots_.size()) [[unlikely]] {
-            grow();
+    /// False: full, and there is no memory.
+    bool push(TaskControl* task) noexcept {
+        if (make_room(1) == 0) [[unlikely]] {
+            return false;
         }
         slots_[tail_++ & mask_] = task;
+        return true;
     }
     TaskControl* pop() noexcept { return head_ == tail_ ? nullptr : slots_[head_++ & mask_]; }
     [[nodiscard]] bool empty() const noexcept { return head_ == tail_; }
 
+    /// How many of `n` can be pushed, with more room made for them if need be.
+    [[nodiscard]] std::size_t make_room(std::size_t n) noexcept {
+        const std::size_t room = mask_ + 1 - (tail_ - head_);
+        return room >= n || grow() ? n : room;
+    }
+
 private:
-    void grow() {
-        std::vector<TaskControl*> bigger(slots_.size() * 2);
+    static constexpr std::size_t initial = 256;
+
+    bool grow() noexcept {
+        const std::size_t size = (mask_ + 1) * 2;
+        std::unique_ptr<TaskControl*[]> bigger(  // NOLINT(modernize-avoid-c-arrays): a vector would throw
+            new (std::nothrow) TaskControl*[size]);
+        if (bigger == nullptr) {
+            return false;
+        }
         for (std::size_t i = head_; i != tail_; ++i) {
-            bigger[i & (bigger.size() - 1)] = slots_[i & mask_];
+            bigger[i & (size - 1)] = slots_[i & mask_];
         }
         slots_ = std::move(bigger);
-        mask_ = slots_.size() - 1;
+        mask_ = size - 1;
+        return true;
     }
 
     std::size_t head_ = 0;
     std::size_t tail_ = 0;
-    std::size_t mask_ = 255;
-    std::vector<TaskControl*> slots_ = std::vector<TaskControl*>(256);
+    std::size_t mask_ = initial - 1;
+    std::unique_ptr<TaskControl*[]> slots_{
+        new TaskControl*[initial]};  // NOLINT(modernize-avoid-c-arrays): as above
 };
 
 }  // namespace heddle::detail

@@ -7,8 +7,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <mutex>
+#include <new>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 // Start, posting, and the definition of seam 2.
@@ -24,10 +27,13 @@ struct Runtimes {
     std::mutex lock;
     std::vector<Scheduler*> alive;
 };
-Runtimes& runtimes() {
-    static auto* instance = new Runtimes;  // outlives every static destructor
-    return *instance;
-}
+union Undestroyed {  // outlives every static destructor, and cannot fail to be made
+    constexpr Undestroyed() noexcept : runtimes() {}
+    ~Undestroyed() {}
+    Runtimes runtimes;
+};
+constinit Undestroyed the_runtimes;
+Runtimes& runtimes() noexcept { return the_runtimes.runtimes; }
 
 RuntimeOptions completed(RuntimeOptions options) {
     const unsigned cpus = available_cpus();
@@ -44,18 +50,32 @@ RuntimeOptions completed(RuntimeOptions options) {
 }
 
 void print_exception(const std::string& context, const std::exception_ptr& error) noexcept {
-    const char* what = "unknown exception";
-    std::string text;
+    const auto print = [&](const char* what) {
+        std::fprintf(stderr, "heddle: %s: %s\n", context.c_str(), what);
+    };
     try {
         std::rethrow_exception(error);
     } catch (const std::exception& e) {
-        text = e.what();
-        what = text.c_str();
+        print(e.what());
     } catch (const CancelledError&) {
-        what = "CancelledError";
-    } catch (...) {  // NOLINT(bugprone-empty-catch): the text above says it
+        print("CancelledError");
+    } catch (...) {
+        print("unknown exception");
     }
-    std::fprintf(stderr, "heddle: %s: %s\n", context.c_str(), what);
+}
+
+/// "context: name", or as much of the context as costs no memory when there is none.
+std::string description(const char* context, std::string_view name) noexcept {
+    std::string text;
+    try {
+        text = context;
+        if (!name.empty()) {
+            text.append(": ").append(name);
+        }
+    } catch (const std::bad_alloc&) {
+        text.assign(context, std::min(std::strlen(context), text.capacity()));
+    }
+    return text;
 }
 
 Worker& self() noexcept { return static_cast<Worker&>(*this_worker); }
@@ -73,17 +93,26 @@ Scheduler::Scheduler(RuntimeOptions options)
         workers_.push_back(std::make_unique<Worker>(*this, i, single));
     }
     process_barrier();  // registers with the kernel: 3 us now, 13 ms once there are threads
-    start_threads();
+    {
+        const std::lock_guard hold(runtimes().lock);
+        runtimes().alive.push_back(this);
+    }
+    try {
+        start_threads();
+    } catch (...) {
+        forget();
+        throw;
+    }
+}
+
+void Scheduler::forget() noexcept {
     const std::lock_guard hold(runtimes().lock);
-    runtimes().alive.push_back(this);
+    std::erase(runtimes().alive, this);
 }
 
 Scheduler::~Scheduler() {
     shutdown();
-    {
-        const std::lock_guard hold(runtimes().lock);
-        std::erase(runtimes().alive, this);
-    }
+    forget();
     // Foreign threads that have just handed us a task are on their last few instructions in here.
     while (visitors_.load(acquire) != 0) {  // acquire [visit]
         std::this_thread::yield();
@@ -101,9 +130,10 @@ bool Scheduler::enter_if_alive(Scheduler* scheduler) noexcept {
 
 void Scheduler::start_threads() {
     try {
+        threads_.reserve(workers());
         for (unsigned i = 0; i < workers(); ++i) {
             threads_.emplace_back([this, i] {
-                name_this_thread(options_.name + "-" + std::to_string(i));
+                name_this_thread(options_.name, i);
                 if (!options_.affinity.empty()) {
                     bind_this_thread(options_.affinity[i % options_.affinity.size()]);
                 }
@@ -111,17 +141,17 @@ void Scheduler::start_threads() {
             });
         }
     } catch (const std::system_error& error) {
-        const std::string which =
-            "cannot start worker " + std::to_string(threads_.size() + 1) + " of " + std::to_string(workers());
+        const std::size_t started = threads_.size();
         stop_threads();
-        throw std::system_error(error.code(), which);
+        throw std::system_error(error.code(), "cannot start worker " + std::to_string(started + 1) + " of " +
+                                                  std::to_string(workers()));
     } catch (...) {
         stop_threads();
         throw;
     }
 }
 
-void Scheduler::inject(TaskControl& task) {
+void Scheduler::inject(TaskControl& task) noexcept {
     enter();
     inject_.push(&task);
     notify(0);
@@ -224,7 +254,9 @@ void task_born(Scheduler& scheduler) { scheduler.born(); }
 
 void task_died(Scheduler& scheduler) noexcept { scheduler.died(); }
 
-void report_exception(Scheduler* scheduler, const std::string& context, std::exception_ptr error) noexcept {
+void report_exception(Scheduler* scheduler, const char* what, std::exception_ptr error,
+                      std::string_view name) noexcept {
+    const std::string context = description(what, name);
     if (Scheduler::enter_if_alive(scheduler)) {
         scheduler->report(context, error);
         scheduler->leave();

@@ -23,7 +23,7 @@ public:
 
     /// Any thread that is not one of our workers. `task` has been claimed, so the runtime lives until the
     /// push; the visit keeps it from being destroyed before the call is over.
-    void inject(TaskControl& task);
+    void inject(TaskControl& task) noexcept;
     void notify(unsigned near) noexcept;
     /// The same for a worker that has pushed to its own lane: free unless somebody sleeps.
     void notify_local(unsigned worker) noexcept {
@@ -62,6 +62,7 @@ private:
     friend class Worker;
 
     void start_threads();
+    void forget() noexcept;
     void stop_threads() noexcept;
     void cancel_all() noexcept;
     [[nodiscard]] bool wait_for_tasks(std::int64_t deadline);

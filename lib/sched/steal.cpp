@@ -107,8 +107,10 @@ Worker::Work Worker::look_around(std::int64_t now) {
 }
 
 Worker::Work Worker::steal_from(Worker& victim, std::int64_t now) {
-    if (ForkChild* child = victim.forks.steal(); child != nullptr) {
-        return {nullptr, child};
+    if (!victim.forks.looks_empty() && fork_adoptable()) {
+        if (ForkChild* child = victim.forks.steal(); child != nullptr) {
+            return {nullptr, child};
+        }
     }
     const Ripe ready = ripe(victim, now);
     if (ready.ring && ring_.room() >= ReadyRing::capacity / 2) {

@@ -97,9 +97,9 @@ TaskControl* Worker::take_injected() {
     }
     TaskControl* batch[inject_batch];
     const std::size_t share = std::min(inject_batch, waiting / scheduler->workers() + 1);
-    // The ring must have room for what is not run at once: half of it, as a thief leaves it.
+    // There must be room for what is not run at once; in the ring half of it, as a thief leaves it.
     const std::size_t room =
-        single_ ? inject_batch
+        single_ ? fifo_.make_room(inject_batch)
                 : ReadyRing::capacity / 2 - std::min<std::size_t>(ring_.size(), ReadyRing::capacity / 2 - 1);
     const std::size_t n = inject.pop_bulk(index_, batch, std::min(share, room));
     if (n == 0) {
@@ -108,7 +108,7 @@ TaskControl* Worker::take_injected() {
     if (single_) {
         // Behind what is ready already: asyncio's call_soon_threadsafe.
         for (std::size_t i = 0; i < n; ++i) {
-            fifo_.push(batch[i]);
+            fifo_push(*batch[i]);
         }
         return fifo_.pop();
     }
@@ -164,18 +164,21 @@ void Worker::execute(const Work& work) {
 std::coroutine_handle<> Worker::first_step(TaskControl& task) {
     task.set_own_flag(TaskControl::started);
     // relaxed: a request that comes later is seen at the first suspension
-    if ((task.word.load(relaxed) & word::pending) == 0 || task.has_flag(TaskControl::observed)) [[likely]] {
-        return std::coroutine_handle<>::from_address(task.resume);
-    }
+    const bool cancelled = (task.word.load(relaxed) & word::pending) != 0;
     if (task.kind == TaskKind::fork_child) {
         auto& child = *static_cast<ForkChild*>(task.frame);
+        if (!cancelled) {
+            return child.frame;
+        }
         return child.starts_anyway ? child.frame : fork_skip(child);
     }
+    if (!cancelled || task.has_flag(TaskControl::observed)) [[likely]] {
+        return std::coroutine_handle<>::from_address(task.frame);
+    }
     finish = [](TaskControl& control, void* frame) noexcept {
-        const std::string message = take_cancel_message(control);
+        std::string message = take_cancel_message(control);
         std::coroutine_handle<>::from_address(frame).destroy();
-        store_exception(control, Outcome::cancelled,
-                        message.empty() ? nullptr : std::make_exception_ptr(CancelledError(message)));
+        store_exception(control, Outcome::cancelled, cancelled_error(std::move(message)));
         complete_control(control);
     };
     finished_frame = task.frame;
@@ -206,16 +209,22 @@ void Worker::end_root() {
     control.drop_ref(TaskControl::runtime_ref);
 }
 
-void Worker::ring_push(TaskControl& task) {
+void Worker::ring_push(TaskControl& task) noexcept {
     ring_.push(&task, [this](TaskControl* const* tasks, std::size_t n) {
         scheduler->inject_.push_bulk(index_, tasks, n);
         scheduler->notify(index_);
     });
 }
 
-void Worker::push(TaskControl& task) {
+void Worker::fifo_push(TaskControl& task) noexcept {
+    if (!fifo_.push(&task)) {
+        scheduler->inject_.push(&task);  // no memory for a longer lane
+    }
+}
+
+void Worker::push(TaskControl& task) noexcept {
     if (single_) {
-        fifo_.push(&task);
+        fifo_push(task);
         return;
     }
     if (behind_) {
@@ -229,15 +238,15 @@ void Worker::push(TaskControl& task) {
     }
 }
 
-void Worker::push_behind(TaskControl& task) {
+void Worker::push_behind(TaskControl& task) noexcept {
     if (single_) {
-        fifo_.push(&task);
+        fifo_push(task);
     } else {
         ring_push(task);
     }
 }
 
-void Worker::push_batch(TaskControl* const* tasks, std::size_t n) {
+void Worker::push_batch(TaskControl* const* tasks, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; ++i) {
         push_behind(*tasks[i]);
     }

@@ -25,10 +25,10 @@ public:
     void run();
 
     /// A task woken or created by the running task.
-    void push(TaskControl& task);
+    void push(TaskControl& task) noexcept;
     /// To the back of the queue: yields and timers.
-    void push_behind(TaskControl& task);
-    void push_batch(TaskControl* const* tasks, std::size_t n);
+    void push_behind(TaskControl& task) noexcept;
+    void push_batch(TaskControl* const* tasks, std::size_t n) noexcept;
 
     [[nodiscard]] bool ready_waits() const noexcept { return single_ && !fifo_.empty(); }
     [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
@@ -65,7 +65,8 @@ private:
     void drive(std::coroutine_handle<> next);
     [[nodiscard]] std::coroutine_handle<> first_step(TaskControl& task);
     void end_root();
-    void ring_push(TaskControl& task);
+    void ring_push(TaskControl& task) noexcept;
+    void fifo_push(TaskControl& task) noexcept;
 
     // Finding work elsewhere (steal.cpp).
     [[nodiscard]] Work search();

@@ -4,6 +4,8 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 namespace heddle::detail {
 
@@ -31,7 +33,28 @@ void throw_if_cancelled_at_start() {
     }
 }
 
-GroupState::GroupState() : parent_(&control_of(this_worker->current)) {}
+// The parent's block is made at once: waiting for the children must not fail later.
+GroupState::GroupState() : parent_(static_cast<TaskControl*>(&current_waiter())) {}
+
+GroupState::~GroupState() {
+    while (first_failed_ != nullptr) {
+        const ControlRef failed(first_failed_);
+        first_failed_ = static_cast<TaskControl*>(failed->frame);
+    }
+}
+
+/// Under the lock. An error leaves the second of the two words that hold the outcome unused.
+void GroupState::keep_failed(TaskControl& control) noexcept {
+    static_assert(sizeof(std::exception_ptr) <= sizeof(void*));
+    control.add_ref();
+    control.frame = nullptr;
+    if (first_failed_ == nullptr) {
+        first_failed_ = &control;
+    } else {
+        last_failed_->frame = &control;
+    }
+    last_failed_ = &control;
+}
 
 TaskControl& GroupState::start(std::coroutine_handle<> frame, ChildNode& node, std::string name) {
     const char* refused = nullptr;
@@ -83,7 +106,7 @@ void GroupState::child_ended(TaskControl& control) noexcept {
         bool first = false;
         {
             const TinyLockHold hold(lock_);
-            errors_.push_back(stored_exception(control));
+            keep_failed(control);
             if (!aborting_) {
                 first = true;
                 aborting_ = true;
@@ -179,9 +202,10 @@ bool GroupState::ChildrenAwaiter::finish() {
         group_.waiting_ = {};
         abort_now = !group_.aborting_;
     }
-    const std::string message = take_cancel_message(suspension_.waiter());
+    std::string message = take_cancel_message(suspension_.waiter());
     if (abort_now) {
-        group_.cancelled_ = std::make_exception_ptr(CancelledError(message));
+        group_.cancelled_ =
+            message.empty() ? std::make_exception_ptr(CancelledError()) : cancelled_error(std::move(message));
         group_.abort();
     }
     return true;
@@ -192,19 +216,24 @@ void GroupState::raise() {
     if (parent_cancel_requested_ && uncancel_control(*parent_) == 0) {
         cancelled_ = nullptr;  // the only request was the group's own
     }
-    if (cancelled_ != nullptr && errors_.empty()) {
+    if (cancelled_ != nullptr && first_failed_ == nullptr) {
         std::rethrow_exception(cancelled_);
     }
-    if (body_error_ != nullptr) {
-        errors_.push_back(body_error_);
-    }
-    if (!errors_.empty()) {
+    if (first_failed_ != nullptr || body_error_ != nullptr) {
         if (cancel_count(*parent_) > 0) {
             // Somebody else wants the parent to stop: it must see that at its next suspension.
             uncancel_control(*parent_);
             cancel_control(*parent_, nullptr, 0);
         }
-        throw ExceptionGroup("unhandled errors in a TaskGroup", std::move(errors_));
+        std::vector<std::exception_ptr> errors;
+        for (TaskControl* failed = first_failed_; failed != nullptr;
+             failed = static_cast<TaskControl*>(failed->frame)) {
+            errors.push_back(stored_exception(*failed));
+        }
+        if (body_error_ != nullptr) {
+            errors.push_back(body_error_);
+        }
+        throw ExceptionGroup("unhandled errors in a TaskGroup", std::move(errors));
     }
 }
 

@@ -22,7 +22,7 @@ int delivered_requests(const TaskControl& task) noexcept {
 
 TimeoutScope::TimeoutScope(std::int64_t when)
     : task_(control_of(this_worker->current)), when_(when), requests_before_(delivered_requests(task_)) {
-    open_timer();
+    open(make_timer(when));
 }
 
 TimeoutScope::~TimeoutScope() {
@@ -31,13 +31,19 @@ TimeoutScope::~TimeoutScope() {
     }
 }
 
-void TimeoutScope::open_timer() {
+/// A timer that nobody looks at yet; on no wheel if it is due already. Throws std::bad_alloc.
+ScopeTimer* TimeoutScope::make_timer(std::int64_t when) {
+    static_cast<void>(extras_of(task_));  // open() needs them
+    const bool due = when != never && when <= now_ns();
+    return arm_scope_timer(task_, due ? never : when);
+}
+
+void TimeoutScope::open(ScopeTimer* timer) noexcept {
     TaskExtras& extras = extras_of(task_);
-    const bool due = when_ != never && when_ <= now_ns();
-    timer_ = arm_scope_timer(task_, due ? never : when_);
+    timer_ = timer;
     timer_->outer = extras.scopes;
     extras.scopes = timer_;
-    if (due) {
+    if (when_ != never && timer_->wheel == nullptr) {
         // Expired before it began: the first suspension is interrupted, also a mere yield.
         timer_->scope.store(ScopeTimer::expiring, release);  // release [scope]
         task_.word.fetch_or(word::check, acq_rel);           // acq_rel [grant]
@@ -66,14 +72,17 @@ void TimeoutScope::reschedule(std::int64_t when) {
         throw std::runtime_error(expired_ ? "Cannot change state of expired Timeout"
                                           : "Cannot change state of finished Timeout");
     }
+    ScopeTimer* fresh = make_timer(when);
     std::uint32_t expected = ScopeTimer::entered;
     // acq_rel [scope]: from here on the old timer does nothing
     if (!timer_->scope.compare_exchange_strong(expected, ScopeTimer::exited, acq_rel, acquire)) {
+        fresh->scope.exchange(ScopeTimer::exited, acq_rel);  // acq_rel [scope]
+        disarm_scope_timer(fresh);
         throw std::runtime_error("Cannot change state of expiring Timeout");
     }
     close_timer();
     when_ = when;
-    open_timer();
+    open(fresh);
 }
 
 void TimeoutScope::leave(const std::exception_ptr& error, bool cancelled) {

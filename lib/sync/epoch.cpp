@@ -1,6 +1,9 @@
 #include <heddle/detail/base/assert.hpp>
 #include <heddle/detail/sync/epoch.hpp>
 
+#include <array>
+#include <new>
+
 namespace heddle::detail {
 
 constinit thread_local EpochRecord* this_thread_epoch = nullptr;
@@ -57,6 +60,20 @@ EpochRecord* find_free_record() noexcept {
         }
     }
     return nullptr;
+}
+
+/// A pin cannot fail. These are for threads that come here first while there is no memory; as all records
+/// they are used again by other threads.
+constinit std::array<EpochRecord, 64> kept_records;
+Atomic<std::uint32_t> kept_used{0};
+
+EpochRecord* make_record() noexcept {
+    if (auto* record = new (std::nothrow) EpochRecord; record != nullptr) {
+        return record;
+    }
+    const std::uint32_t i = kept_used.fetch_add(1, relaxed);  // relaxed: only draws an index
+    HEDDLE_CHECK(i < kept_records.size(), "out of memory for a thread's first use of the library");
+    return &kept_records[i];
 }
 
 /// Moves the open bag behind the sealed ones, tagged with the present epoch.
@@ -130,7 +147,7 @@ EpochRecord* epoch_register() noexcept {
     static thread_local ThreadExit give_back;
     EpochRecord* record = find_free_record();
     if (record == nullptr) {
-        record = new EpochRecord;
+        record = make_record();
         EpochRecord* head = registry.load(relaxed);  // relaxed: the CAS below decides
         do {
             record->next = head;

@@ -5,6 +5,7 @@
 #include <heddle/detail/task/schedule.hpp>
 
 #include <memory>
+#include <new>
 #include <utility>
 
 // Callbacks of one task run one after the other in a small task of their own, so that neither the task's
@@ -25,9 +26,9 @@ Closed closed_mark;
 class CallbackChain {
 public:
     explicit CallbackChain(DoneCallback* first) noexcept : first_(first) {}
-    CallbackChain(CallbackChain&& other) noexcept : first_(std::exchange(other.first_, nullptr)) {}
     CallbackChain(const CallbackChain&) = delete;
     CallbackChain& operator=(const CallbackChain&) = delete;
+    CallbackChain(CallbackChain&&) = delete;
     CallbackChain& operator=(CallbackChain&&) = delete;
     ~CallbackChain() {
         while (pop() != nullptr) {
@@ -41,37 +42,48 @@ public:
         return callback;
     }
 
+    [[nodiscard]] DoneCallback* first() const noexcept { return first_; }
+    void release() noexcept { first_ = nullptr; }
+
 private:
     DoneCallback* first_;
 };
 
-Coro<void> run_in_order(ControlRef done, CallbackChain chain) {
+void run_one(DoneCallback& callback, TaskControl& done) noexcept {
+    try {
+        callback.run(done);
+    } catch (...) {
+        report_exception(done.scheduler, "Exception in done callback", std::current_exception());
+    }
+}
+
+/// Owns the callbacks from its first step on.
+Coro<void> run_in_order(ControlRef done, DoneCallback* first) {
+    CallbackChain chain(first);
     for (auto callback = chain.pop(); callback != nullptr; callback = chain.pop()) {
-        try {
-            callback->run(*done);
-        } catch (...) {
-            report_exception(done->scheduler, "Exception in done callback", std::current_exception());
-        }
+        run_one(*callback, *done);
     }
     co_return;
 }
 
-void post_callbacks(TaskControl& control, CallbackChain chain) {
+void run_here(TaskControl& control, CallbackChain& chain) noexcept {
+    for (auto callback = chain.pop(); callback != nullptr; callback = chain.pop()) {
+        run_one(*callback, control);
+    }
+}
+
+/// If this throws, the chain is as it was.
+void post_callbacks(TaskControl& control, CallbackChain& chain) {
     if (control.scheduler == nullptr) {  // a future of no runtime: on this thread
-        for (auto callback = chain.pop(); callback != nullptr; callback = chain.pop()) {
-            try {
-                callback->run(control);
-            } catch (...) {
-                report_exception(nullptr, "Exception in done callback", std::current_exception());
-            }
-        }
+        run_here(control, chain);
         return;
     }
     control.add_ref();
-    auto coro = run_in_order(ControlRef(&control), std::move(chain));
+    auto coro = run_in_order(ControlRef(&control), chain.first());
     auto frame = CoroAccess::take(coro);
     frame.promise().link = FinalAwaiter::root_tag;
     const ControlRef handle(&spawn_internal(control.scheduler, frame));
+    chain.release();
 }
 
 }  // namespace
@@ -90,9 +102,12 @@ void run_callbacks_of(TaskControl& control, TaskExtras& extras) noexcept {
     if (first == nullptr) {
         return;
     }
+    CallbackChain chain(first);
     try {
-        post_callbacks(control, CallbackChain(first));
-    } catch (...) {  // the runtime that would run them is closed
+        post_callbacks(control, chain);
+    } catch (const std::bad_alloc&) {
+        run_here(control, chain);  // in the wrong place rather than never
+    } catch (...) {                // the runtime that would run them is closed
         report_exception(nullptr, "Done callbacks were dropped", std::current_exception());
     }
 }
@@ -120,7 +135,8 @@ void add_done_callback(TaskControl& control, DoneCallback* callback) {
         }
     }
     owned->next = nullptr;
-    post_callbacks(control, CallbackChain(owned.release()));
+    CallbackChain chain(owned.release());
+    post_callbacks(control, chain);
 }
 
 }  // namespace heddle::detail

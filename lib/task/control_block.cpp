@@ -1,10 +1,13 @@
 #include "callbacks.hpp"
+#include "sync/reserve.hpp"
 #include <heddle/detail/task/control_block.hpp>
 #include <heddle/detail/task/extras.hpp>
 #include <heddle/detail/task/schedule.hpp>
 #include <heddle/error.hpp>
 
+#include <new>
 #include <string>
+#include <string_view>
 #include <utility>
 
 // [extras] created by CAS, acquired by load; the completer learns from the join exchange that they matter.
@@ -13,6 +16,28 @@
 namespace heddle::detail {
 
 namespace {
+
+// Extras carry the ContextVars of a forked child whose block is made when it is too late to refuse.
+constinit Reserve kept_extras(
+    128, []() noexcept { return ::operator new(sizeof(TaskExtras), std::nothrow); },
+    [](void* block) noexcept { ::operator delete(block); });
+
+void free_extras(TaskExtras* extras) noexcept {
+    extras->~TaskExtras();
+    if (!kept_extras.keep(extras)) {
+        ::operator delete(extras);
+    }
+}
+
+/// The task's extras, or `fresh`, which become them.
+TaskExtras& give_extras(TaskControl& control, TaskExtras* fresh) noexcept {
+    TaskExtras* extras = nullptr;
+    if (control.extras.compare_exchange_strong(extras, fresh, acq_rel, acquire)) {  // acq_rel [extras]
+        return *fresh;
+    }
+    free_extras(fresh);
+    return *extras;
+}
 
 void drop_result(TaskControl& control) noexcept {
     switch (control.outcome) {
@@ -36,7 +61,11 @@ void drop_result(TaskControl& control) noexcept {
 }  // namespace
 
 TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t refs) {
-    TaskControl* control = slab_allocate();
+    return init_control(slab_allocate(), kind, scheduler, refs);
+}
+
+TaskControl& init_control(TaskControl* control, TaskKind kind, Scheduler* scheduler,
+                          std::uint32_t refs) noexcept {
     // relaxed: a stale waker compares seq only, and seq goes on growing over reuse
     const std::uint64_t seq = word::seq(control->word.load(relaxed)) + 1;
     control->word.store(seq << word::seq_shift, relaxed);  // relaxed: as above
@@ -67,16 +96,14 @@ void TaskControl::release_control(TaskControl& control) noexcept {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
     if (control.outcome == Outcome::error && !control.retrieved.load(relaxed))
         [[unlikely]] {  // relaxed: as above
-        const std::string name = extras != nullptr ? extras->name : std::string();
-        report_exception(control.scheduler,
-                         "Task exception was never retrieved" + (name.empty() ? "" : ": " + name),
-                         stored_exception(control));
+        report_exception(control.scheduler, "Task exception was never retrieved", stored_exception(control),
+                         extras != nullptr ? extras->name : std::string_view());
     }
     drop_result(control);
     if (extras != nullptr) {
         drop_callbacks_of(*extras);
         delete extras->cancel_message.load(relaxed);  // relaxed: nobody else is left
-        delete extras;
+        free_extras(extras);
         control.extras.store(nullptr, relaxed);  // relaxed: nobody else is left
     }
     control.kind = TaskKind::free;
@@ -85,15 +112,30 @@ void TaskControl::release_control(TaskControl& control) noexcept {
 
 TaskExtras& extras_of(TaskControl& control) {
     TaskExtras* extras = control.extras.load(acquire);  // acquire [extras]
+    return extras != nullptr ? *extras : give_extras(control, new TaskExtras);
+}
+
+TaskExtras& extras_of_always(TaskControl& control) noexcept {
+    TaskExtras* extras = control.extras.load(acquire);  // acquire [extras]
     if (extras != nullptr) {
         return *extras;
     }
-    auto* fresh = new TaskExtras;
-    if (control.extras.compare_exchange_strong(extras, fresh, acq_rel, acquire)) {  // acq_rel [extras]
-        return *fresh;
+    auto* fresh = new (std::nothrow) TaskExtras;
+    return give_extras(control, fresh != nullptr ? fresh : ::new (kept_extras.take()) TaskExtras);
+}
+
+void extras_require_memory() { kept_extras.require(); }
+bool extras_have_memory() noexcept { return kept_extras.fill(); }
+
+std::exception_ptr cancelled_error(std::string message) noexcept {
+    if (message.empty()) {
+        return nullptr;
     }
-    delete fresh;
-    return *extras;
+    try {
+        throw CancelledError(std::move(message));  // make_exception_ptr would copy the text
+    } catch (...) {
+        return std::current_exception();
+    }
 }
 
 void complete_control(TaskControl& control) noexcept {
@@ -191,23 +233,25 @@ bool decide_future(TaskControl& control) noexcept {
 
 namespace {
 
-bool cancel_future(TaskControl& control) {
+bool cancel_future(TaskControl& control) noexcept {
     if (!decide_future(control)) {
         return false;
     }
-    const std::string message = take_cancel_message(control);
-    store_exception(control, Outcome::cancelled,
-                    message.empty() ? nullptr : std::make_exception_ptr(CancelledError(message)));
+    store_exception(control, Outcome::cancelled, cancelled_error(take_cancel_message(control)));
     finish_join(control);
     return true;
 }
 
 }  // namespace
 
-bool cancel_control(TaskControl& control, const char* message, std::size_t length) {
+bool cancel_control(TaskControl& control, const char* message, std::size_t length) noexcept {
     if (length != 0) {
-        auto* text = new std::string(message, length);
-        delete extras_of(control).cancel_message.exchange(text, acq_rel);  // acq_rel [message]
+        try {
+            TaskExtras& extras = extras_of(control);
+            auto* text = new std::string(message, length);
+            delete extras.cancel_message.exchange(text, acq_rel);  // acq_rel [message]
+        } catch (const std::bad_alloc&) {  // NOLINT(bugprone-empty-catch): a request without its text
+        }
     }
     if (control.kind == TaskKind::future) {
         return cancel_future(control);

@@ -22,18 +22,8 @@ TaskControl* nearest_control(Running running) noexcept {
     return control != nullptr ? control : running.child()->scope->nearest();
 }
 
-TaskControl& control_of_child(ForkChild& child, bool started) {
-    std::uintptr_t seen = child.control.load(acquire);  // acquire [child]
-    if (made(seen) != nullptr) {
-        return *made(seen);
-    }
-    TaskControl& fresh = make_control(TaskKind::fork_child, this_worker->scheduler, TaskControl::runtime_ref);
-    if (started) {
-        fresh.set_own_flag(TaskControl::started);
-    }
-    if (auto context = inherited_context(child.scope->owner()); context != nullptr) {
-        extras_of(fresh).context = std::move(context);
-    }
+/// The child's block, or `fresh`, which becomes it.
+TaskControl& give_control(ForkChild& child, TaskControl& fresh, std::uintptr_t seen) noexcept {
     const std::uint64_t clean = fresh.word.load(relaxed);  // relaxed: not shared yet
     for (;;) {
         if ((seen & ForkChild::cancel_bit) != 0) {
@@ -51,11 +41,51 @@ TaskControl& control_of_child(ForkChild& child, bool started) {
     }
 }
 
-void detach(ForkChild& child) {
-    if (!child.detached) {
-        child.parent = &control_of(child.scope->owner());
-        child.detached = true;
+TaskControl& control_of_child(ForkChild& child, bool started) {
+    const std::uintptr_t seen = child.control.load(acquire);  // acquire [child]
+    if (made(seen) != nullptr) {
+        return *made(seen);
     }
+    // The scopes around this child may have to wait for it, each with a block of its own.
+    slab_require_memory();
+    extras_require_memory();
+    TaskControl& fresh = make_control(TaskKind::fork_child, this_worker->scheduler, TaskControl::runtime_ref);
+    if (started) {
+        fresh.set_own_flag(TaskControl::started);
+    }
+    if (auto context = inherited_context(child.scope->owner()); context != nullptr) {
+        try {
+            extras_of(fresh).context = std::move(context);
+        } catch (...) {
+            fresh.drop_ref(TaskControl::runtime_ref);
+            throw;
+        }
+    }
+    return give_control(child, fresh, seen);
+}
+
+/// The same where it is too late to refuse: the child has run already.
+TaskControl& control_of_always(Running running) noexcept {
+    if (!running.is_child()) {
+        return *running.control();
+    }
+    ForkChild& child = *running.child();
+    const std::uintptr_t seen = child.control.load(acquire);  // acquire [child]
+    if (made(seen) != nullptr) {
+        return *made(seen);
+    }
+    TaskControl& fresh = init_control(slab_allocate_always(), TaskKind::fork_child, this_worker->scheduler,
+                                      TaskControl::runtime_ref);
+    fresh.set_own_flag(TaskControl::started);
+    if (auto context = inherited_context(child.scope->owner()); context != nullptr) {
+        extras_of_always(fresh).context = std::move(context);
+    }
+    return give_control(child, fresh, seen);
+}
+
+void detach(ForkChild& child, TaskControl& parent) noexcept {
+    child.parent = &parent;
+    child.detached = true;
 }
 
 /// A child's control block does not carry its result; it only has to say that it is over.
@@ -83,16 +113,14 @@ void join_detached(ForkChild& child) noexcept {
 
 }  // namespace
 
-std::shared_ptr<const ContextNode> inherited_context(Running running) {
+std::shared_ptr<const ContextNode> inherited_context(Running running) noexcept {
     TaskExtras* extras = nearest_control(running)->extras.load(acquire);  // acquire [extras]
     return extras != nullptr ? extras->context : nullptr;
 }
 
-TaskControl& control_of(Running running) noexcept {
+TaskControl& control_of(Running running) {
     return running.is_child() ? control_of_child(*running.child(), true) : *running.control();
 }
-
-bool inside_task() noexcept { return this_worker != nullptr; }
 
 Waiter& current_waiter() {
     if (this_worker == nullptr) [[unlikely]] {
@@ -102,8 +130,20 @@ Waiter& current_waiter() {
     if (!running.is_child()) [[likely]] {
         return *running.control();
     }
+    ForkChild& child = *running.child();
     TaskControl& control = control_of(running);
-    detach(*running.child());
+    if (!child.detached) {
+        detach(child, control_of(child.scope->owner()));
+    }
+    return control;
+}
+
+Waiter& current_waiter_always() noexcept {
+    const Running running = this_worker->current;
+    TaskControl& control = control_of_always(running);
+    if (running.is_child() && !running.child()->detached) {
+        detach(*running.child(), control_of_always(running.child()->scope->owner()));
+    }
     return control;
 }
 
@@ -121,6 +161,9 @@ ForkScope::~ForkScope() {
 
 std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
     WorkerContext& worker = *this_worker;
+    if (!children.empty()) {
+        worker.forks.reserve(children.size() - 1);  // nothing has begun yet
+    }
     parent_ = parent;
     owner_ = worker.current;
     nearest_ = nearest_control(owner_);
@@ -145,16 +188,14 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
 }
 
 std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
-    TaskControl* parent = &control_of(owner_);
+    auto* parent = static_cast<TaskControl*>(&current_waiter());
     for (ForkChild& child : children) {
-        child.detached = true;
-        child.parent = parent;
+        detach(child, *parent);
         TaskControl& control = control_of_child(child, false);
-        control.resume = child.frame.address();
         control.frame = &child;
     }
     for (ForkChild& child : children) {
-        post_behind(control_of_child(child, false));
+        post_behind(*made(child.control.load(relaxed)));  // relaxed: made above
     }
     static_cast<void>(worker);
     return park();
@@ -183,7 +224,7 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
         return park();
     }
     if (ready_work_waits(worker)) {
-        Waiter& me = current_waiter();
+        Waiter& me = current_waiter_always();
         set_resume_point(me, parent_);
         post_behind(static_cast<TaskControl&>(me));
         return std::noop_coroutine();
@@ -193,7 +234,7 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
 
 /// The owner has no more children to run in line: waits for the detached ones.
 std::coroutine_handle<> ForkScope::park() noexcept {
-    const WaitToken token = suspension_.begin(*this);
+    const WaitToken token = suspension_.begin_always(*this);
     return wait_for_rest(token.seq, ended_in_line);
 }
 
@@ -264,8 +305,12 @@ std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
     return std::noop_coroutine();
 }
 
+bool fork_adoptable() noexcept { return slab_has_memory() && extras_have_memory(); }
+
 std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
-    detach(child);
+    if (!child.detached) {
+        detach(child, control_of_always(child.scope->owner()));
+    }
     // relaxed: a cancel that comes later finds the child running
     if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway) {
         return fork_skip(child);

@@ -25,12 +25,18 @@ ForkDeque::~ForkDeque() {
     }
 }
 
-void ForkDeque::make_room(std::int64_t b) {
+/// So that all indices below `end` have a slot.
+void ForkDeque::make_room(std::int64_t end) {
     top_cache_ = top_.load(acquire);  // acquire [last]: slots below it are free again
-    if (b - top_cache_ < array_->size) {
+    std::int64_t size = array_->size;
+    while (end - top_cache_ > size) {
+        size *= 2;
+    }
+    if (size == array_->size) {
         return;
     }
-    Array* bigger = make_array(array_->size * 2, array_);
+    Array* bigger = make_array(size, array_);
+    const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
     for (std::int64_t i = top_cache_; i < b; ++i) {
         bigger->slot(i).store(array_->slot(i).load(relaxed), relaxed);  // relaxed: published by shared_array_
     }

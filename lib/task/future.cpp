@@ -36,8 +36,13 @@ void set_future_error(TaskControl& control, std::exception_ptr error) {
 void break_promise(TaskControl& control) noexcept {
     const bool nobody_looks = control.only_handle();
     if (decide_future(control)) {
-        store_exception(control, Outcome::error,
-                        std::make_exception_ptr(InvalidStateError("broken promise")));
+        std::exception_ptr error;
+        try {
+            throw InvalidStateError("broken promise");
+        } catch (...) {  // that, or std::bad_alloc
+            error = std::current_exception();
+        }
+        store_exception(control, Outcome::error, std::move(error));
         if (nobody_looks) {
             control.mark_retrieved();  // nothing to report
         }

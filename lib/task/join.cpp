@@ -4,6 +4,7 @@
 #include <heddle/error.hpp>
 #include <heddle/task.hpp>
 
+#include <new>
 #include <stdexcept>
 
 namespace heddle::detail {
@@ -18,7 +19,7 @@ std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
     if (token.who == target_) {
         throw std::runtime_error("Task cannot await on itself");
     }
-    return wait(token);
+    return wait(token);  // throws before anything has happened
 }
 
 std::coroutine_handle<> JoinWait::wait(WaitToken token) {
@@ -59,7 +60,12 @@ bool JoinWait::keep_waiting() {
 
 std::coroutine_handle<> JoinWait::woken(WakeHook& hook) noexcept {
     auto& self = static_cast<JoinWait&>(hook);
-    return self.keep_waiting() ? self.wait(self.suspension_.again()) : self.frame_;
+    try {
+        return self.keep_waiting() ? self.wait(self.suspension_.again()) : self.frame_;
+    } catch (const std::bad_alloc&) {  // no place to go on waiting in
+        self.out_of_memory_ = true;
+        return self.frame_;
+    }
 }
 
 void YieldAwaiter::post_yielding(Waiter& me) noexcept { post_behind(static_cast<TaskControl&>(me)); }

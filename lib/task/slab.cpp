@@ -1,3 +1,4 @@
+#include "sync/reserve.hpp"
 #include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/task/control_block.hpp>
 #include <heddle/detail/task/slab.hpp>
@@ -84,13 +85,17 @@ Cache::~Cache() {
     }
 }
 
-void refill(Cache& c) {
+/// False: out of memory.
+bool refill(Cache& c) noexcept {
     if (TaskControl* batch = pop_batch(); batch != nullptr) {
         c.free = batch;
         c.n = batch_blocks;  // about: the last batch of a thread may be shorter or longer
-        return;
+        return true;
     }
-    auto* slab = new Slab;
+    auto* slab = new (std::nothrow) Slab;
+    if (slab == nullptr) {
+        return false;
+    }
     Slab* head = slabs.load(relaxed);  // relaxed: the CAS validates it
     do {
         slab->next = head;
@@ -100,14 +105,14 @@ void refill(Cache& c) {
         c.free = &slab->blocks[i];
     }
     c.n = slab_blocks;
+    return true;
 }
 
-}  // namespace
-
-TaskControl* slab_allocate() {
+/// Null: out of memory.
+TaskControl* try_allocate() noexcept {
     Cache& c = cache;
-    if (c.free == nullptr) [[unlikely]] {
-        refill(c);
+    if (c.free == nullptr && !refill(c)) [[unlikely]] {
+        return nullptr;
     }
     TaskControl* block = c.free;
     c.free = link(*block);
@@ -115,6 +120,29 @@ TaskControl* slab_allocate() {
     c.n -= c.n > 0 ? 1 : 0;
     return block;
 }
+
+// A scope of forked children needs one when it has to wait, and a thief of a child: too late to refuse.
+constinit Reserve kept_blocks(
+    512, []() noexcept { return static_cast<void*>(try_allocate()); },
+    [](void* block) noexcept { slab_free(static_cast<TaskControl*>(block)); });
+
+}  // namespace
+
+TaskControl* slab_allocate() {
+    TaskControl* block = try_allocate();
+    if (block == nullptr) [[unlikely]] {
+        throw std::bad_alloc();
+    }
+    return block;
+}
+
+TaskControl* slab_allocate_always() noexcept {
+    TaskControl* block = try_allocate();
+    return block != nullptr ? block : static_cast<TaskControl*>(kept_blocks.take());
+}
+
+void slab_require_memory() { kept_blocks.require(); }
+bool slab_has_memory() noexcept { return kept_blocks.fill(); }
 
 void slab_free(TaskControl* control) noexcept {
     Cache& c = cache;

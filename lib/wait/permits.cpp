@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <stdexcept>
 
 namespace heddle::detail {
 
@@ -27,28 +26,29 @@ void Permits::wake(WaitQueue& queue, std::int64_t n) noexcept {
     }
 }
 
-bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) {
+bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
     const EpochPin pin;
-    // The queue is fetched before the RMW that gives: afterwards *this belongs to whoever got the permit.
-    // The waiter that made the count negative may not have created it yet.
-    WaitQueue& waiters = WaitQueue::of(queue);
-    std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
-    do {
+    std::int64_t w = word.load(acquire);  // acquire [permit]: a waiter makes the queue before it is counted
+    for (;;) {
         if (std::max<std::int64_t>(w, 0) > bound - n) {  // with waiters no permit is free
             return false;
         }
-    } while (!word.compare_exchange_weak(w, w + n, acq_rel, relaxed));  // acq_rel [permit]; *this may be gone
-    if (w < 0) {
-        // Low bits that belong to the user of the word round towards more waiters, never towards fewer.
-        const std::int64_t registered = (-w + unit - 1) / unit;
-        wake(waiters, std::min(n / unit, registered));
+        // The queue is fetched before the RMW that gives: afterwards *this belongs to whoever got the permit.
+        WaitQueue* waiters = w < 0 ? queue.load(acquire) : nullptr;    // acquire [permit]
+        if (word.compare_exchange_weak(w, w + n, acq_rel, acquire)) {  // acq_rel [permit]; *this may be gone
+            if (w < 0) {
+                // Low bits that belong to the user of the word round towards more waiters, never fewer.
+                const std::int64_t registered = (-w + unit - 1) / unit;
+                wake(*waiters, std::min(n / unit, registered));
+            }
+            return true;
+        }
     }
-    return true;
 }
 
-bool Permits::enqueue(WaitToken token, WaitPlace& place) {
+bool Permits::enqueue(WaitToken token, WaitPlace& place) noexcept {
     const EpochPin pin;
-    return WaitQueue::of(queue).enqueue(token, place);
+    return queue.load(acquire)->enqueue(token, place);  // acquire [permit]: made by prepare()
 }
 
 bool Permits::abort(WaitPlace place, const Waiter& who, std::int64_t unit) noexcept {
@@ -73,11 +73,9 @@ bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
         post_running_task(frame);
         return true;
     }
-    if (!inside_task()) [[unlikely]] {
-        refuse_outside_task();
-    }
     const WaitToken token = suspension_.begin(frame);
-    if (!permits_.enqueue(token, place_)) {
+    permits_.prepare();  // up to here nothing has been taken
+    if (permits_.take(unit_) || !permits_.enqueue(token, place_)) {
         suspension_.not_needed();
         return false;
     }
@@ -94,22 +92,12 @@ void PermitAwaiter::finish() {
     throw_cancelled(suspension_.waiter());
 }
 
-/// A coroutine that is no task of ours: it is counted as a waiter already, so it waits as a thread would and
-/// gives up at once.
-void PermitAwaiter::refuse_outside_task() {
-    const WaitToken token = suspension_.begin_blocking("waiting outside of a task");
-    if (permits_.enqueue(token, place_)) {
-        token.who->revoke(token.seq);
-        if (permits_.abort(place_, *token.who, unit_)) {
-            throw std::runtime_error("no running event loop");
-        }
-    }
-    static_cast<void>(permits_.give(unit_, std::numeric_limits<std::int64_t>::max(), unit_));
-    throw std::runtime_error("no running event loop");
-}
-
 void PermitAwaiter::wait_blocking(const char* what) {
     const WaitToken token = suspension_.begin_blocking(what);
+    if (permits_.try_take(unit_)) {
+        return;
+    }
+    permits_.prepare();
     if (!permits_.take(unit_) && permits_.enqueue(token, place_)) {
         suspension_.block();
     }

@@ -45,10 +45,11 @@ struct WaitCell {
 };
 
 struct WaitSegment final : Retired {
-    WaitSegment(std::uint64_t segment_id, std::uint32_t pins)
+    WaitSegment(std::uint64_t segment_id, std::uint32_t pins) noexcept
         : id(segment_id), word(pins * segment_word::pin_one) {
-        reclaim = [](Retired* self) noexcept { delete static_cast<WaitSegment*>(self); };
+        reclaim = [](Retired* self) noexcept { free(static_cast<WaitSegment*>(self)); };
     }
+    static void free(WaitSegment* segment) noexcept;
 
     /// False: removed, it may not be designated any more.
     bool try_pin() noexcept {

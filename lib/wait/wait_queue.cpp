@@ -1,8 +1,10 @@
 #include "segment.hpp"
+#include "sync/reserve.hpp"
 #include <heddle/detail/wait/suspend.hpp>
 #include <heddle/detail/wait/wait_queue.hpp>
 
 #include <algorithm>
+#include <new>
 
 // Invariants
 // 1. Which cell an operation works on is decided by one RMW on an index; the two operations of an index
@@ -14,6 +16,9 @@
 //    any segment reachable at the pin every step leads to one that was linked after the pin began.
 // 5. Segments behind both pointers, and dead interior ones, are retired by the maintainer, elected by a
 //    try-lock: nobody ever waits for it.
+// 6. Segments come from a reserve when the allocator has none, so that no operation fails half-way; of()
+// checks
+//    that it is full before anybody registers (lib/sync/reserve.hpp).
 //
 // Handshakes
 // [cell] enqueue's CAS publishes seq and what the waiter wrote; resume's exchange acquires them.
@@ -23,8 +28,29 @@
 
 namespace heddle::detail {
 
+namespace {
+
+// A segment is needed when a waiter has drawn its index, or a waker its: too late to refuse.
+constinit Reserve kept_segments(
+    128, []() noexcept { return ::operator new(sizeof(WaitSegment), std::nothrow); },
+    [](void* block) noexcept { ::operator delete(block); });
+
+WaitSegment* make_segment(std::uint64_t id) noexcept {
+    void* memory = ::operator new(sizeof(WaitSegment), std::nothrow);
+    return ::new (memory != nullptr ? memory : kept_segments.take()) WaitSegment(id, 0);
+}
+
+}  // namespace
+
+void WaitSegment::free(WaitSegment* segment) noexcept {
+    segment->~WaitSegment();
+    if (!kept_segments.keep(segment)) {
+        ::operator delete(segment);
+    }
+}
+
 WaitQueue::WaitQueue() {
-    auto* first = new WaitSegment(0, 2);
+    auto* first = ::new (::operator new(sizeof(WaitSegment))) WaitSegment(0, 2);
     tail_segment_.store(first, relaxed);  // relaxed: not yet published
     head_segment_.store(first, relaxed);  // relaxed: not yet published
     base_ = first;
@@ -36,13 +62,14 @@ void WaitQueue::destroy(Retired* self) noexcept {
     WaitSegment* s = queue->base_;
     while (s != nullptr) {
         WaitSegment* next = s->next.load(relaxed);  // relaxed: nobody else is left
-        delete s;
+        WaitSegment::free(s);
         s = next;
     }
     delete queue;
 }
 
 WaitQueue& WaitQueue::of(Atomic<WaitQueue*>& slot) {
+    kept_segments.require();
     WaitQueue* queue = slot.load(acquire);  // acquire [link]
     if (queue != nullptr) [[likely]] {
         return *queue;
@@ -54,6 +81,8 @@ WaitQueue& WaitQueue::of(Atomic<WaitQueue*>& slot) {
     destroy(fresh);
     return *queue;
 }
+
+void WaitQueue::require_memory() { kept_segments.require(); }
 
 void WaitQueue::dispose(Atomic<WaitQueue*>& slot) noexcept {
     WaitQueue* queue = slot.load(acquire);  // acquire [link]
@@ -69,11 +98,11 @@ WaitSegment* WaitQueue::locate(WaitSegment* from, std::uint64_t id) noexcept {
     while (s->id < id || (s->word.load(acquire) & segment_word::removed) != 0) {
         WaitSegment* next = s->next.load(acquire);  // acquire [link]
         if (next == nullptr) {
-            auto* fresh = new WaitSegment(s->id + 1, 0);
+            WaitSegment* fresh = make_segment(s->id + 1);
             if (s->next.compare_exchange_strong(next, fresh, acq_rel, acquire)) {  // acq_rel [link]
                 next = fresh;
             } else {
-                delete fresh;
+                WaitSegment::free(fresh);
             }
         }
         s = next;

@@ -64,10 +64,10 @@ TEST(Cpus, BindingToACpuThatIsNotThereFails) { EXPECT_FALSE(bind_this_thread(CPU
 TEST(Cpus, ThreadsHaveNames) {
     std::thread([] {
         std::array<char, 32> text{};
-        name_this_thread("a-worker");
+        name_this_thread("a", "worker");
         EXPECT_EQ(pthread_getname_np(pthread_self(), text.data(), text.size()), 0);
         EXPECT_EQ(std::string(text.data()), "a-worker");
-        name_this_thread("a name that is far too long for the kernel");
+        name_this_thread("a name that is far too long for the kernel", 7);
         EXPECT_EQ(pthread_getname_np(pthread_self(), text.data(), text.size()), 0);
         EXPECT_EQ(std::string(text.data()), "a name that is ");
     }).join();

@@ -27,6 +27,7 @@ struct Counter {
     Parked& wait() {
         parked.push_back(std::make_unique<Parked>());
         Parked& one = *parked.back();
+        permits.prepare();
         EXPECT_FALSE(permits.take(unit));
         EXPECT_TRUE(permits.enqueue(one.fake.token(), one.place));
         EXPECT_EQ(one.fake.park(), detail::Parked::suspended);

@@ -25,6 +25,7 @@ public:
 
     /// True: has the permit. `patience` turns asleep, then it gives up.
     bool acquire(unsigned patience) {
+        permits_.prepare();
         if (permits_.take()) {
             return true;
         }

@@ -228,6 +228,15 @@ void __tsan_atomic_signal_fence(int) {}
 
 void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t), CALLER); }
 void* operator new[](std::size_t size) { return allocate(size, alignof(std::max_align_t), CALLER); }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return allocate(size, alignof(std::max_align_t), CALLER);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    return allocate(size, alignof(std::max_align_t), CALLER);
+}
+void* operator new(std::size_t size, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+    return allocate(size, static_cast<std::size_t>(alignment), CALLER);
+}
 void* operator new(std::size_t size, std::align_val_t alignment) {
     return allocate(size, static_cast<std::size_t>(alignment), CALLER);
 }

@@ -1,5 +1,8 @@
 #include "seam.hpp"
 
+// Not one of its functions is the real one.
+#pragma clang diagnostic ignored "-Wunused-private-field"
+#include "sync/reserve.hpp"
 #include <heddle/detail/sync/epoch.hpp>
 #include <heddle/detail/sync/parker.hpp>
 #include <heddle/detail/task/fork.hpp>
@@ -239,6 +242,17 @@ int explored_clock(clockid_t, timespec* time) {
 
 }  // extern "C"
 
+// ---- memory never runs out here ----
+
+namespace heddle::detail {
+
+void Reserve::require() {}
+bool Reserve::fill() noexcept { return true; }
+bool Reserve::keep(void*) noexcept { return false; }
+void* Reserve::take() noexcept { explore::fail("the reserve is asked though memory has not run out"); }
+
+}  // namespace heddle::detail
+
 // ---- seam 2 ----
 
 namespace heddle::detail {
@@ -293,8 +307,8 @@ void disarm_scope_timer(ScopeTimer* timer) noexcept {
     }
 }
 
-void report_exception(Scheduler*, const std::string& context, std::exception_ptr) noexcept {
-    explore::fail(context.c_str());
+void report_exception(Scheduler*, const char* context, std::exception_ptr, std::string_view) noexcept {
+    explore::fail(context);
 }
 
 }  // namespace heddle::detail

@@ -229,7 +229,7 @@ public:
     }
 
     /// Waits while the queue is full, then puts `value`. If cancelled: it is not put, no slot is taken.
-    /// Throws QueueShutDown.
+    /// Throws QueueShutDown, or std::bad_alloc, and nothing has happened then: so do all that put or wait.
     PutAwaiter put(T value) { return PutAwaiter(block_, std::move(value)); }
     /// Waits for an item and takes it. If cancelled: no item is taken. Throws QueueShutDown when the queue is
     /// shut down and empty.

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace heddle::detail {
@@ -33,6 +34,7 @@ public:
     }
     ~FifoContainer() { delete head_.load(relaxed); }  // relaxed: emptied, nobody else is left
 
+    /// Throws std::bad_alloc, or what moving a T throws: `value` is then as it was, unless its move threw.
     void push(T&& value) {
         T* source = std::addressof(value);
         std::optional<T> spoiled;  // the value again, after a cell was spoilt
@@ -40,7 +42,10 @@ public:
             Segment* segment = tail_.load(acquire);                         // acquire [link]
             const std::uint32_t i = segment->pushed.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
             if (i >= cells) {
-                extend(segment);
+                if (!extend(segment)) {
+                    give_back(value, spoiled);
+                    throw std::bad_alloc();
+                }
                 continue;
             }
             Cell& cell = segment->cell[i];
@@ -112,10 +117,23 @@ private:
         Cell cell[cells];  // NOLINT(modernize-avoid-c-arrays): cells do not move
     };
 
-    void extend(Segment* full_segment) {
+    static void give_back(T& value, std::optional<T>& spoiled) noexcept {
+        if constexpr (std::is_nothrow_move_constructible_v<T>) {
+            if (spoiled) {
+                std::destroy_at(std::addressof(value));
+                ::new (static_cast<void*>(std::addressof(value))) T(std::move(*spoiled));
+            }
+        }
+    }
+
+    /// False: out of memory.
+    [[nodiscard]] bool extend(Segment* full_segment) noexcept {
         Segment* next = full_segment->next.load(acquire);  // acquire [link]
         if (next == nullptr) {
-            auto* fresh = new Segment;
+            auto* fresh = new (std::nothrow) Segment;
+            if (fresh == nullptr) {
+                return false;
+            }
             if (full_segment->next.compare_exchange_strong(next, fresh, acq_rel,
                                                            acquire)) {  // acq_rel [link]
                 next = fresh;
@@ -125,6 +143,7 @@ private:
         }
         tail_.compare_exchange_strong(full_segment, next, acq_rel,
                                       relaxed);  // acq_rel [link]: or somebody has moved it
+        return true;
     }
 
     bool advance(Segment* spent) noexcept {

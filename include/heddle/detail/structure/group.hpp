@@ -9,7 +9,6 @@
 #include <exception>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace heddle::detail {
 
@@ -26,7 +25,7 @@ public:
     GroupState& operator=(const GroupState&) = delete;
     GroupState(GroupState&&) = delete;
     GroupState& operator=(GroupState&&) = delete;
-    ~GroupState() = default;
+    ~GroupState();
 
     template <class T>
     Task<T> spawn(Coro<T> coro, std::string name) {
@@ -65,6 +64,7 @@ private:
     TaskControl& start(std::coroutine_handle<> frame, ChildNode& node, std::string name);
     void child_leaves(ChildNode& node) noexcept override;
     void child_ended(TaskControl& control) noexcept override;
+    void keep_failed(TaskControl& control) noexcept;
     void count_out() noexcept;
     void abort() noexcept;
 
@@ -77,7 +77,10 @@ private:
     bool aborting_ = false;
     bool parent_cancel_requested_ = false;
     WaitToken waiting_;
-    std::vector<std::exception_ptr> errors_;
+    // Those that failed, first to last, linked through the frame words of their blocks, each with a
+    // reference: noting an error needs no memory.
+    TaskControl* first_failed_ = nullptr;
+    TaskControl* last_failed_ = nullptr;
     std::exception_ptr body_error_;  // parent only, as what follows
     std::exception_ptr cancelled_;   // the CancelledError to propagate
 };

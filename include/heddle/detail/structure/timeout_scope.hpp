@@ -27,7 +27,8 @@ public:
     void leave(const std::exception_ptr& error, bool cancelled);
 
 private:
-    void open_timer();
+    [[nodiscard]] ScopeTimer* make_timer(std::int64_t when);
+    void open(ScopeTimer* timer) noexcept;
     /// Takes the timer off; gives the state the scope had reached.
     std::uint32_t close_timer() noexcept;
 

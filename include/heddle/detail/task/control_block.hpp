@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <string>
 #include <type_traits>
 
 namespace heddle::detail {
@@ -102,6 +103,9 @@ static_assert(sizeof(TaskControl) == 64);
 
 /// A fresh block in state ACTIVE with `refs` references.
 [[nodiscard]] TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t refs);
+/// The same in a block fresh from slab_allocate().
+TaskControl& init_control(TaskControl* control, TaskKind kind, Scheduler* scheduler,
+                          std::uint32_t refs) noexcept;
 
 /// Intrusive counted pointer.
 class ControlRef {
@@ -157,8 +161,8 @@ void finish_join(TaskControl& control) noexcept;
 /// True for the one who may set a future's outcome.
 [[nodiscard]] bool decide_future(TaskControl& control) noexcept;
 
-/// Task::cancel. False: it was already done.
-bool cancel_control(TaskControl& control, const char* message, std::size_t length);
+/// Task::cancel. False: it was already done. The message is dropped when there is no memory for it.
+bool cancel_control(TaskControl& control, const char* message, std::size_t length) noexcept;
 [[nodiscard]] int cancel_count(const TaskControl& control) noexcept;
 int uncancel_control(TaskControl& control) noexcept;
 
@@ -205,6 +209,8 @@ template <class T>
         return *static_cast<T*>(std::launder(static_cast<ResultBox*>(result_words(control)))->object);
     }
 }
+/// A CancelledError with this message; null without one, since one can be made at any time.
+[[nodiscard]] std::exception_ptr cancelled_error(std::string message) noexcept;
 inline void store_exception(TaskControl& control, Outcome kind, std::exception_ptr error) noexcept {
     ::new (result_words(control)) std::exception_ptr(static_cast<std::exception_ptr&&>(error));
     control.outcome = kind;

@@ -32,10 +32,14 @@ struct TaskExtras {
 };
 
 [[nodiscard]] TaskExtras& extras_of(TaskControl& control);
+/// The same where it is too late to fail; as slab_allocate_always().
+[[nodiscard]] TaskExtras& extras_of_always(TaskControl& control) noexcept;
+void extras_require_memory();
+[[nodiscard]] bool extras_have_memory() noexcept;
 
 /// The ContextVars that `running` sees: those of the nearest ancestor with a control block, since the ones
 /// without have set nothing.
-[[nodiscard]] std::shared_ptr<const ContextNode> inherited_context(Running running);
+[[nodiscard]] std::shared_ptr<const ContextNode> inherited_context(Running running) noexcept;
 /// The same on a plain thread.
 [[nodiscard]] std::shared_ptr<const ContextNode> thread_context();
 void set_thread_context(std::shared_ptr<const ContextNode> context) noexcept;

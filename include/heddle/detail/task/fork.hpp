@@ -90,6 +90,9 @@ private:
 /// At a child's final suspension: what to run next.
 [[nodiscard]] std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept;
 
+/// Whether a child may be stolen: that needs a block for its parent, which is not to be missing afterwards.
+[[nodiscard]] bool fork_adoptable() noexcept;
+
 /// A child taken from another worker's deque: makes it the running one. Null: it was cancelled before.
 [[nodiscard]] std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept;
 
@@ -97,6 +100,6 @@ private:
 [[nodiscard]] std::coroutine_handle<> fork_skip(ForkChild& child) noexcept;
 
 /// The control block of whoever runs, made now if it has none.
-[[nodiscard]] TaskControl& control_of(Running running) noexcept;
+[[nodiscard]] TaskControl& control_of(Running running);
 
 }  // namespace heddle::detail

@@ -4,6 +4,7 @@
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace heddle::detail {
@@ -24,10 +25,18 @@ public:
     ForkDeque();
     ~ForkDeque();
 
+    /// Room for `n` more, so that pushing them does not fail. Owner; throws std::bad_alloc.
+    void reserve(std::size_t n) {
+        const std::int64_t b = bottom_.load(relaxed) + static_cast<std::int64_t>(n);  // relaxed: owner writes
+        if (b - top_cache_ > array_->size) [[unlikely]] {
+            make_room(b);
+        }
+    }
+
     void push(ForkChild* child) {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
         if (b - top_cache_ >= array_->size) [[unlikely]] {
-            make_room(b);
+            make_room(b + 1);
         }
         array_->slot(b).store(child, relaxed);  // relaxed: published by bottom
         bottom_.store(b + 1, release);          // release [push]
@@ -81,7 +90,7 @@ private:
         }
     };
     static Array* make_array(std::int64_t size, Array* older);
-    HEDDLE_COLD void make_room(std::int64_t b);
+    HEDDLE_COLD void make_room(std::int64_t end);
 
     Array* array_;                // owner only
     std::int64_t top_cache_ = 0;  // owner only: top when last looked at, never ahead of it

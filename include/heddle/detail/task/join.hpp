@@ -7,6 +7,7 @@
 
 #include <coroutine>
 #include <exception>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -40,8 +41,11 @@ public:
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
         return suspend(frame);
     }
-    /// Throws CancelledError if the wait was left.
+    /// Throws CancelledError if the wait was left, std::bad_alloc if there was no memory to go on waiting.
     void finish() {
+        if (out_of_memory_) [[unlikely]] {
+            throw std::bad_alloc();
+        }
         if (left_) [[unlikely]] {
             throw_cancelled(suspension_.waiter());
         }
@@ -60,6 +64,7 @@ private:
     JoinPlace place_;
     OnCancel on_cancel_;
     bool left_ = false;
+    bool out_of_memory_ = false;
 };
 
 /// How the result of a task is handed out.

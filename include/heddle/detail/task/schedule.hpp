@@ -6,7 +6,7 @@
 
 #include <coroutine>
 #include <cstdint>
-#include <string>
+#include <string_view>
 
 namespace heddle::detail {
 
@@ -36,7 +36,8 @@ void task_died(Scheduler& scheduler) noexcept;
 /// std::runtime_error if the scheduler has been shut down or is gone. The caller gets a handle reference.
 TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame);
 
-/// An exception nobody retrieved, or one that left a callback. Never throws.
-void report_exception(Scheduler* scheduler, const std::string& context, std::exception_ptr error) noexcept;
+/// An exception nobody retrieved, or one that left a callback; `name` says of which task. Never throws.
+void report_exception(Scheduler* scheduler, const char* context, std::exception_ptr error,
+                      std::string_view name = {}) noexcept;
 
 }  // namespace heddle::detail

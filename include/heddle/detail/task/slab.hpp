@@ -10,6 +10,11 @@ struct TaskControl;
 /// blocks, so that a stale wake-up may look at one arbitrarily late. 64 bytes each, 64-byte aligned.
 /// The block's word keeps its seq over reuse; everything else is as the last user left it.
 [[nodiscard]] TaskControl* slab_allocate();
+/// From what is kept for this purpose, when there is no memory. Whoever may come to need one calls
+/// slab_require_memory(), which throws std::bad_alloc, before it begins; or asks slab_has_memory().
+[[nodiscard]] TaskControl* slab_allocate_always() noexcept;
+void slab_require_memory();
+[[nodiscard]] bool slab_has_memory() noexcept;
 void slab_free(TaskControl* control) noexcept;
 
 /// Calls fn(control, context) for every block ever handed out, in use or not.

@@ -14,7 +14,7 @@ public:
     Guard() noexcept = default;
     explicit Guard(Primitive& held) noexcept : held_(&held) {}
     Guard(Guard&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
-    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() may allocate
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor): release() throws if somebody else has released
     Guard& operator=(Guard&& other) {
         if (this != &other) {
             release();

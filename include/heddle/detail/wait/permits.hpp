@@ -23,7 +23,7 @@ struct Permits : Immovable {
     Atomic<std::int64_t> word;
     Atomic<WaitQueue*> queue{nullptr};
 
-    /// One RMW. False: the caller is now counted as a waiter and must enqueue.
+    /// One RMW. False: the caller is now counted as a waiter and must enqueue. Needs: prepare() before.
     [[nodiscard]] bool take(std::int64_t unit = 1) noexcept {
         return word.fetch_sub(unit, acq_rel) >= unit;  // acq_rel [permit]
     }
@@ -50,7 +50,7 @@ struct Permits : Immovable {
     }
     /// Gives `n` permits unless the count would exceed `bound`; wakes waiters in order. False: refused,
     /// nothing changed. Its last access to *this is the RMW that gives.
-    [[nodiscard]] bool give(std::int64_t n, std::int64_t bound, std::int64_t unit = 1) {
+    [[nodiscard]] bool give(std::int64_t n, std::int64_t bound, std::int64_t unit = 1) noexcept {
         std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
         while (w >= 0) {
             if (w > bound - n) {
@@ -65,8 +65,11 @@ struct Permits : Immovable {
     }
     [[nodiscard]] std::int64_t count() const noexcept { return word.load(acquire); }  // acquire [permit]
 
+    /// Before a take() that may make the caller a waiter: afterwards nothing can fail any more. Throws
+    /// std::bad_alloc.
+    void prepare() { static_cast<void>(WaitQueue::of(queue)); }
     /// Second step of a failed take(). False: a permit has arrived meanwhile.
-    [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place);
+    [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place) noexcept;
     /// The waiter gives up. False: it has been granted a permit, which is now its to give back.
     [[nodiscard]] bool abort(WaitPlace place, const Waiter& who, std::int64_t unit = 1) noexcept;
 
@@ -74,18 +77,18 @@ struct Permits : Immovable {
     static void wake(WaitQueue& queue, std::int64_t n) noexcept;
 
 private:
-    HEDDLE_COLD bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit);
+    HEDDLE_COLD bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
 };
 static_assert(sizeof(Permits) == 16);
 
-/// Waits for one permit. If cancelled: nothing is taken.
+/// Waits for one permit. If cancelled, or out of memory: nothing is taken.
 class [[nodiscard("does nothing until it is co_awaited")]] PermitAwaiter {
 public:
     explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1) noexcept
         : permits_(permits), unit_(unit) {}
 
     bool await_ready() noexcept {
-        granted_ = permits_.take(unit_);
+        granted_ = permits_.try_take(unit_);
         return granted_ && !HEDDLE_FORCE_SUSPEND;
     }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
@@ -103,7 +106,6 @@ public:
 private:
     bool suspend(std::coroutine_handle<> frame);
     void finish();
-    [[noreturn]] void refuse_outside_task();
 
     Permits& permits_;
     std::int64_t unit_;

@@ -14,7 +14,8 @@ namespace heddle::detail {
 /// The task that runs on this worker. Gives a gather child its own control block on first use.
 /// Throws std::runtime_error("no running event loop") on a thread that is no worker.
 [[nodiscard]] Waiter& current_waiter();
-[[nodiscard]] bool inside_task() noexcept;
+/// The same on a worker, where it is too late to fail for lack of memory.
+[[nodiscard]] Waiter& current_waiter_always() noexcept;
 
 /// Where `who` goes on when it is next scheduled. Owner only, before its token is published.
 void set_resume_point(Waiter& who, std::coroutine_handle<> frame) noexcept;

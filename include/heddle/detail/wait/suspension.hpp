@@ -41,6 +41,11 @@ public:
         set_resume_hook(*me_, hook);
         return again();
     }
+    WaitToken begin_always(WakeHook& hook) noexcept {
+        me_ = &current_waiter_always();
+        set_resume_hook(*me_, hook);
+        return again();
+    }
     /// The next suspension of the same waiter (hooks that go on waiting).
     WaitToken again() noexcept {
         seq_ = me_->current_seq();

@@ -24,8 +24,11 @@ struct WaitPlace {
 /// cell and the proofs are in lib/wait/wait_queue.cpp.
 class WaitQueue final : public Retired {
 public:
-    /// The queue that `slot` points to, created on first use.
+    /// The queue that `slot` points to, created on first use; what comes next will find memory. Call it
+    /// before anything is changed that would have to be taken back: it throws std::bad_alloc.
     static WaitQueue& of(Atomic<WaitQueue*>& slot);
+    /// For one more token that is to be put into an existing queue. Throws std::bad_alloc.
+    static void require_memory();
     /// Retires the queue (if any) with all its segments. Needs no pin.
     static void dispose(Atomic<WaitQueue*>& slot) noexcept;
 

@@ -27,6 +27,7 @@ struct Line {
         }
     }
     void come(std::size_t i) {
+        permits.prepare();
         if (permits.take()) {
             static_cast<void>(who[i].revoke(0));  // has it
         } else {
@@ -169,6 +170,7 @@ const Register r8{
 // They are counted, and not yet enqueued, when the permits come: the wake-ups run ahead of them.
 void ahead() {
     Line<4> line(0);
+    line.permits.prepare();
     for (int i = 0; i < 4; ++i) {
         require(!line.permits.take(), "there was none");
     }
