@@ -52,6 +52,15 @@ int usage() {
     return 2;
 }
 
+/// What was searched of one scenario: for the table at the end.
+struct Summary {
+    const char* name;
+    std::string complete = "-";  // the largest bound of which all executions were tried
+    std::uint64_t bounded = 0;   // executions within bounds
+    std::uint64_t random = 0;    // random walks and PCT
+    bool ok = true;
+};
+
 struct Outcome {
     bool failed = false;
     bool complete = false;
@@ -104,15 +113,21 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
     return outcome;
 }
 
-bool explore(Engine& explorer, const Scenario& scenario, const Options& options,
-             std::string* found = nullptr) {
+bool explore(Engine& explorer, const Scenario& scenario, const Options& options, std::string* found = nullptr,
+             Summary* summary = nullptr) {
     if (!options.replay.empty()) {
         Replay replay(options.replay);
         return !search(explorer, scenario, replay, "replay", options.seconds, options).failed;
     }
     bool ok = true;
-    const auto judged = [&](Outcome outcome) {
+    const auto judged = [&](Outcome outcome, const std::string& bound = {}) {
         ok = !outcome.failed;
+        if (summary != nullptr) {
+            (bound.empty() ? summary->random : summary->bounded) += outcome.executions;
+            if (outcome.complete && !bound.empty()) {
+                summary->complete = bound;
+            }
+        }
         if (found != nullptr) {
             *found = std::move(outcome.what);
         }
@@ -131,8 +146,9 @@ bool explore(Engine& explorer, const Scenario& scenario, const Options& options,
             const unsigned p = std::min(bound, preemptions);
             const unsigned s = std::min(bound, stale);
             Exhaustive exhaustive(p, s);
-            const std::string name = "bound " + std::to_string(p) + "+" + std::to_string(s);
-            left -= judged(search(explorer, scenario, exhaustive, name.c_str(), left, options));
+            const std::string size = std::to_string(p) + "+" + std::to_string(s);
+            const std::string name = "bound " + size;
+            left -= judged(search(explorer, scenario, exhaustive, name.c_str(), left, options), size);
         }
     }
     if (ok && wanted("random")) {
@@ -207,6 +223,25 @@ int self_test(const std::vector<Scenario>& planted, Options options) {
     return missed == 0 ? 0 : 1;
 }
 
+void print_table(const std::vector<Summary>& all) {
+    std::puts(
+        "\nAll executions with so many preemptions + old values were tried, besides so many of the next "
+        "bound, and\n"
+        "so many random ones:\n\n"
+        "scenario                     all of     bounded      random");
+    std::uint64_t bounded = 0;
+    std::uint64_t random = 0;
+    for (const Summary& one : all) {
+        std::printf("%-28s %-6s %11llu %11llu%s\n", one.name, one.complete.c_str(),
+                    static_cast<unsigned long long>(one.bounded), static_cast<unsigned long long>(one.random),
+                    one.ok ? "" : "  FAILED");
+        bounded += one.bounded;
+        random += one.random;
+    }
+    std::printf("%-28s %-6s %11llu %11llu\n\n", "together", "", static_cast<unsigned long long>(bounded),
+                static_cast<unsigned long long>(random));
+}
+
 int run(const Options& options) {
     std::vector<Scenario> chosen;
     for (const Scenario& scenario : scenarios()) {
@@ -239,11 +274,17 @@ int run(const Options& options) {
         return self_test(chosen, options);
     }
     unsigned failed = 0;
+    std::vector<Summary> summaries;
     for (const Scenario& scenario : chosen) {
-        failed += explore(engine(), scenario, options) ? 0U : 1U;
+        Summary& summary = summaries.emplace_back(Summary{scenario.name});
+        summary.ok = explore(engine(), scenario, options, nullptr, &summary);
+        failed += summary.ok ? 0U : 1U;
         if (options.first && failed != 0) {
             break;
         }
+    }
+    if (!options.quiet && options.replay.empty()) {
+        print_table(summaries);
     }
     std::printf("%zu scenarios, %u failed\n", chosen.size(), failed);
     return failed == 0 ? 0 : 1;

@@ -139,7 +139,7 @@ def perform(run, tier):
         if run.expect == "fails":
             good, verdict = error is not None, error or "NO ERROR FOUND"
         else:
-            good, verdict = error is None, error or ("no error" if complete else "no error, partial")
+            good, verdict = error is None, error or ("no error" if complete else "no error, sampled" if run.option("random") else "no error, partial")
         if good and run.expect == "ok" and not complete and not (cap or run.option("bitstate") or run.option("random")):
             good, verdict = False, "NOT COMPLETE: out of time or memory"
     except RuntimeError as problem:

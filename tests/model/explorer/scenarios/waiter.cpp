@@ -108,6 +108,21 @@ void stale_token() {
 }
 const Register r3{{"waiter.stale_token", "a late waker has the token of the wait before", stale_token, 3, 1}};
 
+// What a seq of few bits would do: after two waits (a mutant gives it one bit) an old token is good again.
+void wrapped() {
+    Party p;
+    const std::uint64_t stale = p.waiter.current_seq();
+    for (int i = 0; i < 2; ++i) {
+        static_cast<void>(p.waiter.claim(p.waiter.current_seq()));
+    }
+    parallel({[&] { require(!wait(p), "an old token woke a new wait"); },
+              [&] {
+                  require(!p.waiter.claim(stale), "an old token was good again");
+                  cancel_it(p);
+              }});
+}
+const Register r6{{"waiter.wrapped", "a waker has a token from two waits ago", wrapped, 3, 1}};
+
 void moved() {
     Party p;
     bool interrupted = false;
