@@ -3,6 +3,7 @@
  * Cells: EMPTY / WAITER / DONE.  Segment memory: seg k is "passed" (reusable) once both pointers are beyond it and no process
  * is pinned that was pinned at that instant (most eager epoch scheme).
  * Programs: WAITERS waiters (the first CANC of them have a canceller), SETS setters, one optional PULSE process: set(); clear().
+ * -DM_QNULL    set() takes the queue as it finds it, which is what lib does: no error
  * -DLATEQ      does not work: the waiter draws its ticket first and finds or creates the queue afterwards
  * -DDESTROY    the last waiter to return destroys the event at once, while setters may still be inside set()
  */
