@@ -26,6 +26,7 @@ set(clang_warnings
   -Wdeprecated                # implicit copies beside a user-written destructor
   -Wheader-hygiene            # using namespace in a header
   -Wloop-analysis
+  -Wthread-safety             # locks of our own types: see HEDDLE_GUARDED_BY
   -Wunreachable-code-return)
 
 set(gcc_warnings

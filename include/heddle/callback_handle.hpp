@@ -37,18 +37,14 @@ private:
     Atomic<bool> taken_{false};
 };
 
-template <class Fn, class Handle>
+template <class Fn>
 class FunctionSlot final : public CallbackSlot {
 public:
     FunctionSlot(const TaskControl* future, Fn fn) : CallbackSlot(future), function_(std::move(fn)) {}
-    void run(Handle done) {
-        if (!take()) {
-            return;
-        }
-        if constexpr (std::is_invocable_v<Fn&, Handle>) {
-            (*function_)(std::move(done));
-        } else {
-            (*function_)();
+    template <class... Handle>
+    void run(Handle&&... done) {
+        if (take()) {
+            (*function_)(std::forward<Handle>(done)...);
         }
     }
 
@@ -79,9 +75,11 @@ namespace detail {
 struct CallbackAccess {
     template <class Handle, class Fn>
     static CallbackHandle add(TaskControl& control, Fn fn) {
-        auto slot = std::make_shared<FunctionSlot<Fn, Handle>>(&control, std::move(fn));
+        auto slot = std::make_shared<FunctionSlot<Fn>>(&control, std::move(fn));
         CallbackHandle handle(slot);
-        auto call = [slot = std::move(slot)](Handle done) { slot->run(std::move(done)); };
+        auto call = [slot = std::move(slot)]<class... Done>(Done&&... done)
+            requires std::is_invocable_v<Fn&, Done...>
+        { slot->run(std::forward<Done>(done)...); };
         add_done_callback(control, make_done_callback<Handle>(std::move(call)));
         return handle;
     }

@@ -68,7 +68,10 @@ public:
     /// The value, or `otherwise` if it was never set here.
     [[nodiscard]] T get(T otherwise) const {
         const auto value = detail::context_get(this);
-        return value != nullptr ? *static_cast<const T*>(value.get()) : std::move(otherwise);
+        if (value == nullptr) {
+            return otherwise;
+        }
+        return *static_cast<const T*>(value.get());
     }
     /// Sets it for this task and the children it creates from now on; the token is for reset().
     Token set(T value) {

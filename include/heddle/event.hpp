@@ -30,7 +30,7 @@ struct EventWord : Immovable {
     /// False: the flag is up, there is nothing to wait for.
     [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place);
     /// The waiter gives up. False: it has been woken.
-    bool leave(WaitPlace place, const Waiter& who) noexcept;
+    bool leave(WaitPlace place, const Waiter& who) const noexcept;
 };
 
 /// Waits for an EventWord; gives true, as asyncio.

@@ -29,7 +29,7 @@ private:
     bool active_ = false;
 };
 template <class T>
-T take_result(Task<T> task, const SigintGuard& sigint);
+T take_result(const Task<T>& task, const SigintGuard& sigint);
 }  // namespace detail
 
 /// How a runtime is set up.
@@ -130,7 +130,7 @@ private:
 
 namespace detail {
 template <class T>
-T take_result(Task<T> task, const SigintGuard& sigint) {
+T take_result(const Task<T>& task, const SigintGuard& sigint) {
     sigint.join(TaskAccess::control(task));
     TaskControl& control = TaskAccess::control(task);
     require_value(control);

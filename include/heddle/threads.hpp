@@ -71,14 +71,14 @@ struct ThreadJob final : BlockingJob {
 
 template <class R, class Fn, class... Args>
 Coro<R> run_on_thread(Fn fn, std::tuple<Args...> args) {
-    Future<R> future;
+    const Future<R> future;
     post_blocking(std::make_unique<ThreadJob<R, Fn, Args...>>(future, std::move(fn), std::move(args)));
     if constexpr (std::is_object_v<R>) {
         // Moved, though the job has not let go of the future yet: nobody else takes the result.
         const R& result = co_await future;
         co_return std::move(const_cast<R&>(result));
     } else {
-        co_return co_await std::move(future);
+        co_return co_await future;
     }
 }
 

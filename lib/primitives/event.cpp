@@ -40,7 +40,7 @@ bool EventWord::enqueue(WaitToken token, WaitPlace& place) {
     return waiters.enqueue_at(from, w / ticket, token, place);
 }
 
-bool EventWord::leave(WaitPlace place, const Waiter& who) noexcept {
+bool EventWord::leave(WaitPlace place, const Waiter& who) const noexcept {
     const EpochPin pin;
     return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
 }

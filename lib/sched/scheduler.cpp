@@ -199,7 +199,7 @@ std::uint64_t Scheduler::live_tasks() const noexcept {
     return born - died;
 }
 
-void Scheduler::report(const std::string& context, const std::exception_ptr& error) noexcept {
+void Scheduler::report(const std::string& context, const std::exception_ptr& error) const noexcept {
     if (options_.exception_handler) {
         options_.exception_handler(context, error);
     } else {
@@ -254,7 +254,7 @@ void task_born(Scheduler& scheduler) { scheduler.born(); }
 
 void task_died(Scheduler& scheduler) noexcept { scheduler.died(); }
 
-void report_exception(Scheduler* scheduler, const char* what, std::exception_ptr error,
+void report_exception(Scheduler* scheduler, const char* what, const std::exception_ptr& error,
                       std::string_view name) noexcept {
     const std::string context = description(what, name);
     if (Scheduler::enter_if_alive(scheduler)) {

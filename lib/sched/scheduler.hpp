@@ -34,7 +34,7 @@ public:
 
     void born();
     void died() noexcept;
-    void report(const std::string& context, const std::exception_ptr& error) noexcept;
+    void report(const std::string& context, const std::exception_ptr& error) const noexcept;
 
     /// No more tasks from foreign threads; cancels what runs, waits for it, stops the workers. Idempotent.
     void shutdown();

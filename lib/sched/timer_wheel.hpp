@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/base/config.hpp>
 #include <heddle/detail/sync/clock.hpp>
 #include <heddle/detail/task/timer.hpp>
 
@@ -17,7 +18,7 @@ namespace heddle::detail {
 ///
 /// [wheel] the lock: acquire on taking, release on leaving; also guards what `linked` nodes point to.
 /// [stack] pushing a change releases the node, draining acquires it.
-class TimerWheel : Immovable {
+class HEDDLE_CAPABILITY("wheel") TimerWheel : Immovable {
 public:
     explicit TimerWheel(std::int64_t now) noexcept;
     ~TimerWheel();
@@ -46,21 +47,23 @@ private:
         List() noexcept { previous = next = this; }
     };
 
-    [[nodiscard]] bool try_lock() noexcept { return !locked_.exchange(true, acq_rel); }  // acq_rel [wheel]
-    void unlock() noexcept;
+    [[nodiscard]] bool try_lock() noexcept HEDDLE_TRY_ACQUIRE(true) {
+        return !locked_.exchange(true, acq_rel);  // acq_rel [wheel]
+    }
+    void unlock() noexcept HEDDLE_RELEASE();
     void push_change(TimerNode& node) noexcept;
-    void drain_changes() noexcept;
-    void link(TimerNode& node) noexcept;
+    void drain_changes() noexcept HEDDLE_REQUIRES(this);
+    void link(TimerNode& node) noexcept HEDDLE_REQUIRES(this);
     static void unlink(TimerNode& node) noexcept;
-    void collect(std::int64_t until, List& due) noexcept;
-    void empty_slot(unsigned level, unsigned slot, List& due) noexcept;
-    [[nodiscard]] std::int64_t earliest_tick() const noexcept;
+    void collect(std::int64_t until, List& due) noexcept HEDDLE_REQUIRES(this);
+    void empty_slot(unsigned level, unsigned slot, List& due) noexcept HEDDLE_REQUIRES(this);
+    [[nodiscard]] std::int64_t earliest_tick() const noexcept HEDDLE_REQUIRES(this);
     static void sort(List& list) noexcept;
     static void fire(TimerNode& node) noexcept;
 
-    std::int64_t tick_;  // everything up to here has been collected
-    std::array<std::uint64_t, levels> occupied_{};
-    std::array<std::array<List, slots>, levels> slots_{};
+    std::int64_t tick_ HEDDLE_GUARDED_BY(this);  // everything up to here has been collected
+    std::array<std::uint64_t, levels> occupied_ HEDDLE_GUARDED_BY(this){};
+    std::array<std::array<List, slots>, levels> slots_ HEDDLE_GUARDED_BY(this){};
     Atomic<bool> locked_{false};
     Atomic<TimerNode*> changes_{nullptr};
     Atomic<std::int64_t> next_deadline_{never};

@@ -43,7 +43,7 @@ GroupState::~GroupState() {
     }
 }
 
-/// Under the lock. An error leaves the second of the two words that hold the outcome unused.
+/// An error leaves the second of the two words that hold the outcome unused.
 void GroupState::keep_failed(TaskControl& control) noexcept {
     static_assert(sizeof(std::exception_ptr) <= sizeof(void*));
     control.add_ref();
@@ -211,8 +211,8 @@ bool GroupState::ChildrenAwaiter::finish() {
     return true;
 }
 
-void GroupState::raise() {
-    // No child is left: nobody else looks at these any more.
+// Unchecked: no child is left, nobody else looks at what the lock guards.
+void GroupState::raise() HEDDLE_UNCHECKED_LOCKING {
     if (parent_cancel_requested_ && uncancel_control(*parent_) == 0) {
         cancelled_ = nullptr;  // the only request was the group's own
     }

@@ -144,7 +144,7 @@ void free_ripe(EpochRecord& record) noexcept {
 }  // namespace
 
 EpochRecord* epoch_register() noexcept {
-    static thread_local ThreadExit give_back;
+    static thread_local const ThreadExit give_back;
     EpochRecord* record = find_free_record();
     if (record == nullptr) {
         record = make_record();

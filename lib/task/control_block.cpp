@@ -92,7 +92,8 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
     return ControlRef();
 }
 
-void TaskControl::release_control(TaskControl& control) noexcept {
+// Unchecked: nobody else is left to change the name.
+void TaskControl::release_control(TaskControl& control) noexcept HEDDLE_UNCHECKED_LOCKING {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
     if (control.outcome == Outcome::error && !control.retrieved.load(relaxed))
         [[unlikely]] {  // relaxed: as above

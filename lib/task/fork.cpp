@@ -151,7 +151,7 @@ ForkScope::ForkScope(std::span<ForkChild> all, OnError failed) noexcept
     : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed) {}
 
 ForkScope::~ForkScope() {
-    for (ForkChild& child : children) {
+    for (const ForkChild& child : children) {
         TaskControl* control = made(child.control.load(relaxed));  // relaxed: all joined
         if (control != nullptr) {
             control->drop_ref(TaskControl::runtime_ref);
@@ -183,7 +183,7 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
     if (on_deque != 0) {
         forks_pushed(worker);
     }
-    worker.current = Running(&children[0]);
+    worker.current = Running(children.data());
     return children[0].frame;
 }
 

@@ -41,8 +41,8 @@ constexpr std::size_t batch = max_cached / 2;
 struct Depot {
     static constexpr std::size_t most = 16;
     TinyLock lock;
-    std::size_t n = 0;
-    Block* batches[most] = {};
+    std::size_t n HEDDLE_GUARDED_BY(lock) = 0;
+    Block* batches[most] HEDDLE_GUARDED_BY(lock) = {};
 
     bool put(Block* first) noexcept {
         if (!lock.try_lock()) {
@@ -84,7 +84,7 @@ struct ThreadExit {
 };
 
 void arm() noexcept {
-    static thread_local ThreadExit at_exit;
+    static thread_local const ThreadExit at_exit;
     for (Class& c : cache.of) {
         c.n = 0;
     }

@@ -84,7 +84,7 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
     try {
         made = &make_control(kind, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
         if (!name.empty()) {
-            extras_of(*made).name = std::move(name);
+            set_task_name(*made, std::move(name));
         }
         auto context = this_worker != nullptr ? inherited_context(this_worker->current) : thread_context();
         if (context != nullptr) {

@@ -63,7 +63,7 @@ namespace {
 /// waker that has claimed one looks at its kind later, when the thread may be gone.
 struct FreeThreadBlocks {
     TinyLock lock;
-    TaskControl* first = nullptr;
+    TaskControl* first HEDDLE_GUARDED_BY(lock) = nullptr;
 };
 constinit FreeThreadBlocks free_thread_blocks;
 
@@ -101,7 +101,7 @@ Waiter& blocking_waiter(const char* what) {
                                  " called on a worker thread, where it would stop other tasks; " +
                                  "co_await the waiting form instead");
     }
-    static thread_local ThreadWaiter waiter;
+    static thread_local const ThreadWaiter waiter;
     return *waiter.control;
 }
 

@@ -41,7 +41,7 @@ bool LatchWord::enqueue(WaitToken token, WaitPlace& place) {
     return waiters.enqueue_at(from, index_of(w, head), token, place);
 }
 
-bool LatchWord::leave(WaitPlace place, const Waiter& who) noexcept {
+bool LatchWord::leave(WaitPlace place, const Waiter& who) const noexcept {
     const EpochPin pin;
     return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
 }

@@ -307,7 +307,7 @@ void disarm_scope_timer(ScopeTimer* timer) noexcept {
     }
 }
 
-void report_exception(Scheduler*, const char* context, std::exception_ptr, std::string_view) noexcept {
+void report_exception(Scheduler*, const char* context, const std::exception_ptr&, std::string_view) noexcept {
     explore::fail(context);
 }
 

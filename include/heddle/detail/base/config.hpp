@@ -22,6 +22,23 @@
 #define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define HEDDLE_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)
 
+// What a lock of ours guards, for clang's -Wthread-safety: which lock is taken and left where, and that what
+// it guards is only touched under it. std::mutex says nothing about itself in libstdc++: what it guards is
+// not checked, and has a comment instead.
+#if HEDDLE_GCC
+#define HEDDLE_THREAD_SAFETY(attribute)
+#else
+#define HEDDLE_THREAD_SAFETY(attribute) __attribute__((attribute))
+#endif
+#define HEDDLE_CAPABILITY(kind) HEDDLE_THREAD_SAFETY(capability(kind))
+#define HEDDLE_SCOPED_CAPABILITY HEDDLE_THREAD_SAFETY(scoped_lockable)
+#define HEDDLE_GUARDED_BY(lock) HEDDLE_THREAD_SAFETY(guarded_by(lock))
+#define HEDDLE_REQUIRES(lock) HEDDLE_THREAD_SAFETY(requires_capability(lock))
+#define HEDDLE_ACQUIRE(...) HEDDLE_THREAD_SAFETY(acquire_capability(__VA_ARGS__))
+#define HEDDLE_TRY_ACQUIRE(...) HEDDLE_THREAD_SAFETY(try_acquire_capability(__VA_ARGS__))
+#define HEDDLE_RELEASE(...) HEDDLE_THREAD_SAFETY(release_capability(__VA_ARGS__))
+#define HEDDLE_UNCHECKED_LOCKING HEDDLE_THREAD_SAFETY(no_thread_safety_analysis)
+
 // GCC (every version tried) and clang before 19 may keep locals of an inlined await_suspend in the
 // coroutine frame, which another thread may already have resumed or freed.
 #if HEDDLE_GCC || (defined(__clang_major__) && __clang_major__ < 19)

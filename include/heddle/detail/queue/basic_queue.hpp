@@ -22,9 +22,8 @@ class QueueBlock final : public QueueCore {
 public:
     template <class... Args>
     explicit QueueBlock(std::ptrdiff_t maxsize, Args&&... args)
-        : QueueCore(maxsize), container_(std::forward<Args>(args)...) {
-        reclaim = [](Retired* self) noexcept { delete static_cast<QueueBlock*>(self); };
-    }
+        : QueueCore(maxsize, [](Retired* self) noexcept { delete static_cast<QueueBlock*>(self); }),
+          container_(std::forward<Args>(args)...) {}
 
     /// With a slot taken.
     void put(T&& value) {
@@ -310,7 +309,10 @@ public:
     /// put_many() for plain threads. Throws std::runtime_error on a worker thread.
     void put_many_blocking(std::vector<T>& values) { PutBatch<Block, T>(block_, values).put_blocking(); }
     /// The same; if it fails, those not yet put are destroyed.
-    void put_many_blocking(std::vector<T>&& values) { put_many_blocking(values); }
+    void put_many_blocking(std::vector<T>&& values) {
+        std::vector<T> mine = std::move(values);
+        put_many_blocking(mine);
+    }
     /// get_many() for plain threads. Throws std::runtime_error on a worker thread.
     std::vector<T> get_many_blocking(std::size_t max) {
         const std::size_t most = at_least_one(max);

@@ -29,7 +29,8 @@ namespace heddle::detail {
 
 class QueueCore : public Retired {
 public:
-    explicit QueueCore(std::ptrdiff_t maxsize) noexcept : slots(maxsize > 0 ? maxsize : 0), limit(maxsize) {}
+    QueueCore(std::ptrdiff_t maxsize, void (*how_to_reclaim)(Retired*) noexcept) noexcept
+        : Retired{.reclaim = how_to_reclaim}, slots(maxsize > 0 ? maxsize : 0), limit(maxsize) {}
     QueueCore(const QueueCore&) = delete;
     QueueCore& operator=(const QueueCore&) = delete;
     QueueCore(QueueCore&&) = delete;

@@ -35,6 +35,7 @@ public:
     ~FifoContainer() { delete head_.load(relaxed); }  // relaxed: emptied, nobody else is left
 
     /// Throws std::bad_alloc, or what moving a T throws: `value` is then as it was, unless its move threw.
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): moved through a pointer
     void push(T&& value) {
         T* source = std::addressof(value);
         std::optional<T> spoiled;  // the value again, after a cell was spoilt
@@ -107,9 +108,8 @@ private:
         T* value() noexcept { return std::launder(reinterpret_cast<T*>(bytes)); }
     };
     struct Segment final : Retired {
-        Segment() noexcept {
-            reclaim = [](Retired* self) noexcept { delete static_cast<Segment*>(self); };
-        }
+        Segment() noexcept
+            : Retired{.reclaim = [](Retired* self) noexcept { delete static_cast<Segment*>(self); }} {}
         Atomic<std::uint32_t> pushed{0};
         [[maybe_unused]] char pad[cache_line]{};
         Atomic<std::uint32_t> popped{0};

@@ -49,9 +49,9 @@ public:
 
 private:
     struct Node final : Retired {
-        explicit Node(T&& v) : value(std::move(v)) {
-            reclaim = [](Retired* self) noexcept { delete static_cast<Node*>(self); };
-        }
+        explicit Node(T&& v)
+            : Retired{.reclaim = [](Retired* self) noexcept { delete static_cast<Node*>(self); }},
+              value(std::move(v)) {}
         ~Node() {
             if (!empty) {
                 value.~T();

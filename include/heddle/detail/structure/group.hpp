@@ -64,23 +64,23 @@ private:
     TaskControl& start(std::coroutine_handle<> frame, ChildNode& node, std::string name);
     void child_leaves(ChildNode& node) noexcept override;
     void child_ended(TaskControl& control) noexcept override;
-    void keep_failed(TaskControl& control) noexcept;
+    void keep_failed(TaskControl& control) noexcept HEDDLE_REQUIRES(lock_);
     void count_out() noexcept;
     void abort() noexcept;
 
     TinyLock lock_;
     TaskControl* parent_;
-    ChildNode running_;  // heads of circular lists
-    ChildNode aborted_;
-    std::size_t count_ = 0;
-    bool body_over_ = false;
-    bool aborting_ = false;
-    bool parent_cancel_requested_ = false;
-    WaitToken waiting_;
+    ChildNode running_ HEDDLE_GUARDED_BY(lock_);  // heads of circular lists
+    ChildNode aborted_ HEDDLE_GUARDED_BY(lock_);
+    std::size_t count_ HEDDLE_GUARDED_BY(lock_) = 0;
+    bool body_over_ HEDDLE_GUARDED_BY(lock_) = false;
+    bool aborting_ HEDDLE_GUARDED_BY(lock_) = false;
+    bool parent_cancel_requested_ HEDDLE_GUARDED_BY(lock_) = false;
+    WaitToken waiting_ HEDDLE_GUARDED_BY(lock_);
     // Those that failed, first to last, linked through the frame words of their blocks, each with a
     // reference: noting an error needs no memory.
-    TaskControl* first_failed_ = nullptr;
-    TaskControl* last_failed_ = nullptr;
+    TaskControl* first_failed_ HEDDLE_GUARDED_BY(lock_) = nullptr;
+    TaskControl* last_failed_ HEDDLE_GUARDED_BY(lock_) = nullptr;
     std::exception_ptr body_error_;  // parent only, as what follows
     std::exception_ptr cancelled_;   // the CancelledError to propagate
 };

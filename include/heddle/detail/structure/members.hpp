@@ -105,19 +105,22 @@ concept RangeOfTasks = std::ranges::input_range<R> && is_task<std::ranges::range
 template <RangeOfTasks R>
 auto distinct_tasks(R&& range) {
     std::vector<std::ranges::range_value_t<R>> tasks;
+    if constexpr (std::ranges::sized_range<R>) {
+        tasks.reserve(std::ranges::size(range));
+    }
     for (auto&& task : range) {
         tasks.push_back(task);
     }
     std::vector<std::size_t> order(tasks.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     auto block = [&](std::size_t i) { return TaskAccess::ref(tasks[i]).get(); };
-    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
         return block(a) != block(b) ? std::less<>()(block(a), block(b)) : a < b;
     });
     auto same = [&](std::size_t a, std::size_t b) { return block(a) == block(b); };
     order.erase(std::unique(order.begin(), order.end(), same), order.end());
     if (order.size() != tasks.size()) {
-        std::sort(order.begin(), order.end());
+        std::ranges::sort(order);
         for (std::size_t i = 0; i < order.size(); ++i) {
             std::swap(tasks[i], tasks[order[i]]);
         }

@@ -27,7 +27,7 @@ public:
 
     [[nodiscard]] bool await_ready() const noexcept { return coros_.empty(); }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
-        children_.reset(new ForkChild[coros_.size()]);
+        children_ = std::make_unique<ForkChild[]>(coros_.size());
         scope_ = std::make_unique<TolerantScope>(std::span(children_.get(), coros_.size()));
         for (std::size_t i = 0; i < coros_.size(); ++i) {
             bind_child(*scope_, children_[i], coros_[i]);

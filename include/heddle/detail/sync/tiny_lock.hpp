@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/base/config.hpp>
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/sync/parker.hpp>
@@ -17,10 +18,10 @@ namespace heddle::detail {
 /// long, so that a preempted holder costs no spinning. Drepper, "Futexes Are Tricky", mutex 2.
 ///
 /// [lock] taking acquires, leaving releases. The exchange that unlocks is the last access to the object.
-class TinyLock : Immovable {
+class HEDDLE_CAPABILITY("mutex") TinyLock : Immovable {
 public:
     constexpr TinyLock() noexcept = default;
-    void lock() noexcept {
+    void lock() noexcept HEDDLE_ACQUIRE() {
         std::uint32_t state = free;
         if (state_.compare_exchange_strong(state, held, acq_rel, relaxed)) [[likely]] {  // acq_rel [lock]
             return;
@@ -36,12 +37,12 @@ public:
             futex_wait(&state_, contended, never);
         }
     }
-    [[nodiscard]] bool try_lock() noexcept {
+    [[nodiscard]] bool try_lock() noexcept HEDDLE_TRY_ACQUIRE(true) {
         std::uint32_t state = free;
-        return state_.load(relaxed) == free &&  // relaxed: a hint
+        return state_.load(relaxed) == free &&                                 // relaxed: a hint
                state_.compare_exchange_strong(state, held, acq_rel, relaxed);  // acq_rel [lock]
     }
-    void unlock() noexcept {
+    void unlock() noexcept HEDDLE_RELEASE() {
         if (state_.exchange(free, acq_rel) == contended) {  // acq_rel [lock]; *this may be gone
             futex_wake_one(&state_);
         }
@@ -52,10 +53,10 @@ private:
     Atomic<std::uint32_t> state_{free};
 };
 
-class TinyLockHold : Immovable {
+class HEDDLE_SCOPED_CAPABILITY TinyLockHold : Immovable {
 public:
-    explicit TinyLockHold(TinyLock& lock) noexcept : lock_(lock) { lock_.lock(); }
-    ~TinyLockHold() { lock_.unlock(); }
+    explicit TinyLockHold(TinyLock& lock) noexcept HEDDLE_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+    ~TinyLockHold() HEDDLE_RELEASE() { lock_.unlock(); }
 
 private:
     TinyLock& lock_;

@@ -25,8 +25,8 @@ struct TaskExtras {
     EventWord joined;                          // joiners beyond the first
     Atomic<DoneCallback*> callbacks{nullptr};  // newest first; closed when the task is done
     Atomic<std::string*> cancel_message{nullptr};
-    std::string name;  // under name_lock
     TinyLock name_lock;
+    std::string name HEDDLE_GUARDED_BY(name_lock);
     ScopeTimer* scopes = nullptr;                // owner only: innermost open timeout scope
     std::shared_ptr<const ContextNode> context;  // owner only after the start
 };

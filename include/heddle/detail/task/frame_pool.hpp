@@ -8,9 +8,7 @@
 // which takes blocks back on any thread. Always 64-byte aligned: GCC 12 misplaces over-aligned locals in a
 // frame otherwise. Under sanitizers every frame is a plain allocation, so that they see each use after free.
 
-namespace heddle::detail {
-
-namespace frame_pool {
+namespace heddle::detail::frame_pool {
 
 inline constexpr std::size_t granule = 64;
 inline constexpr std::size_t classes = 16;  // up to 1 KiB
@@ -75,6 +73,4 @@ inline void deallocate(void* p, std::size_t size) noexcept {
 #endif
 }
 
-}  // namespace frame_pool
-
-}  // namespace heddle::detail
+}  // namespace heddle::detail::frame_pool

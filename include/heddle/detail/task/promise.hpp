@@ -65,6 +65,7 @@ using Stored = std::conditional_t<std::is_void_v<T>, Void,
                                   std::conditional_t<std::is_reference_v<T>, std::add_pointer_t<T>, T>>;
 
 template <class T>
+// NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): nothing to move in a reference or void
 T unwrap(Stored<T>&& stored) {
     if constexpr (std::is_reference_v<T>) {
         return static_cast<T>(*stored);

@@ -37,7 +37,7 @@ void task_died(Scheduler& scheduler) noexcept;
 TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame);
 
 /// An exception nobody retrieved, or one that left a callback; `name` says of which task. Never throws.
-void report_exception(Scheduler* scheduler, const char* context, std::exception_ptr error,
+void report_exception(Scheduler* scheduler, const char* context, const std::exception_ptr& error,
                       std::string_view name = {}) noexcept;
 
 }  // namespace heddle::detail

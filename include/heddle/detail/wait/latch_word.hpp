@@ -31,7 +31,7 @@ struct LatchWord : Immovable {
     /// False: the count was 0 already, nothing changed.
     [[nodiscard]] bool count_down() noexcept;
     [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place);
-    bool leave(WaitPlace place, const Waiter& who) noexcept;
+    bool leave(WaitPlace place, const Waiter& who) const noexcept;
 
 private:
     static std::uint64_t index_of(std::uint64_t w, std::uint64_t head) noexcept {
