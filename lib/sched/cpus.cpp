@@ -115,6 +115,8 @@ void name_this_thread(std::string_view name, unsigned number) noexcept {
     name_this_thread(name, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
+int process_id() noexcept { return getpid(); }
+
 bool on_main_thread() noexcept { return gettid() == getpid(); }
 
 bool bind_this_thread(unsigned cpu) noexcept {

@@ -15,6 +15,9 @@ namespace heddle::detail {
 void name_this_thread(std::string_view name, unsigned number) noexcept;
 void name_this_thread(std::string_view name, std::string_view what) noexcept;
 
+/// A child of fork() has another one.
+[[nodiscard]] int process_id() noexcept;
+
 /// True on the thread that the process began with.
 [[nodiscard]] bool on_main_thread() noexcept;
 

@@ -21,7 +21,12 @@ Runtime::Runtime(RuntimeOptions options)
     scheduler_->set_runtime(this);
 }
 
-Runtime::~Runtime() = default;
+Runtime::~Runtime() {
+    if (scheduler_->threads_are_elsewhere()) {
+        // A forked child that ends with exit() destroys our statics too: nothing here can be waited for.
+        static_cast<void>(scheduler_.release());
+    }
+}
 
 Runtime& Runtime::current() { return *detail::running_scheduler().runtime(); }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "blocking_pool.hpp"
+#include "cpus.hpp"
 #include "idle.hpp"
 #include "inject_queue.hpp"
 #include "worker.hpp"
@@ -47,6 +48,8 @@ public:
     [[nodiscard]] BlockingPool& blocking_pool() noexcept { return blocking_pool_; }
     [[nodiscard]] Runtime* runtime() const noexcept { return runtime_; }
     void set_runtime(Runtime* runtime) noexcept { runtime_ = runtime; }
+    /// This process was forked from the one that has the workers.
+    [[nodiscard]] bool threads_are_elsewhere() const noexcept { return process_ != process_id(); }
 
     /// Keeps the scheduler from being destroyed, if it still exists. Cold: takes the registry's lock.
     [[nodiscard]] static bool enter_if_alive(Scheduler* scheduler) noexcept;
@@ -69,6 +72,7 @@ private:
     [[nodiscard]] std::vector<std::string> names_of_live() const;
 
     RuntimeOptions options_;
+    const int process_ = process_id();
     Runtime* runtime_ = nullptr;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
