@@ -4,6 +4,7 @@
 #include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/task/control_block.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -77,9 +78,10 @@ public:
         }
     }
 
-    /// Called by the owner of `into`, which must have room for half a ring: moves half of this ring over and
-    /// returns one task to run.
+    /// Called by the owner of `into`: moves half of this ring over, or what there is room for, and returns one
+    /// task to run.
     TaskControl* steal_into(ReadyRing& into) noexcept {
+        const std::uint32_t most = into.room() + 1;
         std::uint64_t head = head_.load(acquire);  // acquire [slots]
         std::uint32_t n = 0;
         for (;;) {
@@ -95,6 +97,7 @@ public:
                 head = head_.load(acquire);  // acquire [slots]
                 continue;
             }
+            n = std::min(n, most);
             if (head_.compare_exchange_weak(head, pack(real(head), real(head) + n), acq_rel,
                                             acquire)) {  // acq_rel [slots]
                 break;
@@ -102,15 +105,16 @@ public:
         }
         const std::uint32_t from = real(head);
         const std::uint32_t to = into.tail_.load(relaxed);  // relaxed: into's owner is us
-        for (std::uint32_t i = 0; i < n; ++i) {
+        for (std::uint32_t i = 0; i + 1 < n; ++i) {
             into.slots_[(to + i) % capacity] = slots_[(from + i) % capacity];
         }
+        TaskControl* const to_run = slots_[(from + n - 1) % capacity];
         head = head_.load(acquire);  // acquire [slots]
         while (!head_.compare_exchange_weak(head, pack(real(head), real(head)), acq_rel,
                                             acquire)) {  // acq_rel [slots]
         }
         into.tail_.store(to + n - 1, release);  // release [tail]
-        return into.slots_[(to + n - 1) % capacity];
+        return to_run;
     }
 
     /// Slots the owner may still fill: those a thief is copying do not count.

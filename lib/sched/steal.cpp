@@ -22,6 +22,7 @@ constexpr std::int64_t look_ns = 2'000;
 // How often the sentinel looks: often while it sees ready tasks, else more and more rarely.
 constexpr std::int64_t close_watch_ns = ripe_ns;
 constexpr std::int64_t lazy_watch_ns = 10'000'000;
+constexpr std::int64_t overdue_ns = lazy_watch_ns / 10;
 constexpr unsigned pauses_per_round = 16;
 
 std::uint32_t next_random(std::uint32_t& state) noexcept {  // xorshift, Marsaglia 2003
@@ -113,7 +114,7 @@ Worker::Work Worker::steal_from(Worker& victim, std::int64_t now) {
         }
     }
     const Ripe ready = ripe(victim, now);
-    if (ready.ring && ring_.room() >= ReadyRing::capacity / 2) {
+    if (ready.ring) {
         if (TaskControl* task = victim.ring_.steal_into(ring_); task != nullptr) {
             return {task, nullptr};
         }
@@ -144,6 +145,18 @@ Worker::Ripe Worker::ripe(const Worker& victim, std::int64_t now) noexcept {
     return {};
 }
 
+/// Timers of a worker that does not get to them itself.
+std::size_t Worker::fire_overdue(Worker& late, std::int64_t now) noexcept {
+    if (late.timers_.next_deadline() >= now - overdue_ns) {
+        return 0;
+    }
+    behind_ = true;
+    const std::size_t fired = late.timers_.advance(now);
+    behind_ = false;
+    late.parker_.unpark();  // it may have read a deadline from before what we have just linked
+    return fired;
+}
+
 /// A worker that never runs out of tasks of its own does not search. So that what lies behind a long step of
 /// another one is not forgotten, it looks at one of them now and then: nothing moved since the last look?
 Worker::Work Worker::relieve() {
@@ -152,9 +165,14 @@ Worker::Work Worker::relieve() {
         return {};
     }
     Worker& watched = *scheduler->workers_[watched_];
-    if (&watched != this && watched.turns() == watched_turns_ && watched.has_stealable()) {
-        looks_[watched_] = {0, watched.ring_.end(), watched_turns_};  // ripe: no turn since the last look
-        return steal_from(watched, now_ns());
+    if (&watched != this && watched.turns() == watched_turns_) {
+        if (watched.timers_.next_deadline() != never && fire_overdue(watched, now_ns()) != 0) {
+            scheduler->notify(index_);  // nobody else has seen these tasks
+        }
+        if (watched.has_stealable()) {
+            looks_[watched_] = {0, watched.ring_.end(), watched_turns_};  // ripe: no turn since the last look
+            return steal_from(watched, now_ns());
+        }
     }
     watched_ = (watched_ + 1) % n;
     watched_turns_ = scheduler->workers_[watched_]->turns();
@@ -219,10 +237,7 @@ bool Worker::keep_watch(std::int64_t& period) {
         if (worker.get() == this) {
             continue;
         }
-        if (worker->timers_.next_deadline() < now - lazy_watch_ns / 10) {
-            static_cast<void>(worker->timers_.advance(now));
-            worker->parker_.unpark();  // it may have read a deadline from before what we have just linked
-        }
+        static_cast<void>(fire_overdue(*worker, now));
         if (!worker->forks.looks_empty() || ripe(*worker, now)) {
             return false;
         }

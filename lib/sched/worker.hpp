@@ -80,6 +80,7 @@ private:
     [[nodiscard]] Ripe ripe(const Worker& victim, std::int64_t now) noexcept;
     [[nodiscard]] Work search_until_parked();
     [[nodiscard]] Work relieve();
+    [[nodiscard]] std::size_t fire_overdue(Worker& late, std::int64_t now) noexcept;
     [[nodiscard]] bool anything_to_do();
     void park_idle(bool searching);
     [[nodiscard]] bool keep_watch(std::int64_t& period);

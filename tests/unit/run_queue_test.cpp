@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -121,6 +122,22 @@ TEST(ReadyRingTest, AThiefTakesTheOlderHalfRoundedUp) {
         thief.expect(0, half - 1);
         EXPECT_EQ(victim.ring.size(), n - half);
         victim.expect(half, n);
+    }
+}
+
+TEST(ReadyRingTest, AThiefTakesNoMoreThanItHasRoomFor) {
+    for (const std::size_t room : {std::size_t{0}, std::size_t{1}, std::size_t{2}, capacity / 2}) {
+        Ring victim;
+        Ring thief;
+        victim.push(0, capacity);
+        thief.push(1000, 1000 + capacity - room);
+        const std::size_t taken = std::min(room + 1, capacity / 2);
+        TaskControl* to_run = victim.ring.steal_into(thief.ring);
+        ASSERT_NE(to_run, nullptr);
+        EXPECT_EQ(number(to_run), taken - 1);
+        thief.expect(1000, 1000 + capacity - room);
+        thief.expect(0, taken - 1);
+        victim.expect(taken, capacity);
     }
 }
 

@@ -148,5 +148,34 @@ void chain() {
 }
 const Register r5{{"ring.chain", "one steals from a thief", chain, 4, 1}};
 
+// The thief's own ring is nearly full, and somebody is copying out of it.
+void little_room() {
+    Lanes lanes;
+    ReadyRing third;
+    for (std::size_t i = 0; i < 4; ++i) {
+        lanes.push(i);
+    }
+    for (std::size_t i = 4; i < 8; ++i) {
+        lanes.jobs[i].written = 1;
+        lanes.others.push(reinterpret_cast<TaskControl*>(&lanes.jobs[i]), [](auto* tasks, std::size_t n) {
+            static_cast<void>(tasks);
+            static_cast<void>(n);
+            require(false, "there is room for four");
+        });
+    }
+    parallel({[&] {
+                  Lanes::run(lanes.mine.steal_into(lanes.others));
+                  Lanes::run(lanes.others.pop());
+                  Lanes::run(lanes.mine.steal_into(lanes.others));
+              },
+              [&] {
+                  Lanes::run(lanes.others.steal_into(third));
+                  while (Lanes::run(third.pop())) {
+                  }
+              }});
+    lanes.finish(8);
+}
+const Register r6{{"ring.little_room", "a thief whose own ring is nearly full", little_room, 3, 1}};
+
 }  // namespace
 }  // namespace heddle::explore
