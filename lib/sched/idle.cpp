@@ -37,7 +37,13 @@ int IdleWord::choose_in(unsigned group) noexcept {
         if ((w & sleepers_mask) == 0) {
             return -1;
         }
-        const auto bit = static_cast<unsigned>(std::countr_zero(w & sleepers_mask));
+        // relaxed: a preference
+        const std::uint32_t sentinel = watch_.load(relaxed) & ~(slow | close);
+        std::uint64_t sleepers = w & sleepers_mask;
+        if (sentinel != 0 && (sentinel - 1) / group_size == group && sleepers != bit_of(sentinel - 1)) {
+            sleepers &= ~bit_of(sentinel - 1);
+        }
+        const auto bit = static_cast<unsigned>(std::countr_zero(sleepers));
         const std::uint64_t next = (w & ~(std::uint64_t{1} << bit)) + searching_one;
         if (word.compare_exchange_weak(w, next, acq_rel, acquire)) {  // acq_rel [idle]
             return static_cast<int>(group * group_size + bit);
@@ -58,7 +64,7 @@ int IdleWord::choose_sleeper(unsigned near) noexcept {
 }
 
 bool IdleWord::may_need_wake() const noexcept {
-    if (watch_.load(relaxed) == close) {  // relaxed: see the file comment on stale looks
+    if ((watch_.load(relaxed) & close) != 0) {  // relaxed: see the file comment on stale looks
         return false;
     }
     bool sleepers = false;
@@ -71,6 +77,34 @@ bool IdleWord::may_need_wake() const noexcept {
     }
     return sleepers;
 }
+
+bool IdleWord::take_watch(unsigned worker) noexcept {
+    std::uint32_t w = watch_.load(relaxed);  // relaxed: the CAS validates it
+    while (w == 0 || (w & slow) != 0) {
+        if (watch_.compare_exchange_weak(w, (worker + 1) | close, acq_rel, relaxed)) {  // acq_rel [watch]
+            return true;
+        }
+    }
+    return (w & ~close) == worker + 1;
+}
+
+bool IdleWord::change_watch(unsigned worker, std::uint32_t take, std::uint32_t add) noexcept {
+    std::uint32_t w = watch_.load(relaxed);  // relaxed: the CAS validates it
+    while ((w & ~(slow | close)) == worker + 1) {
+        if (watch_.compare_exchange_weak(w, (w & ~take) | add, acq_rel, relaxed)) {  // acq_rel [watch]
+            return true;
+        }
+    }
+    return false;
+}
+
+void IdleWord::watch_closely(unsigned worker, bool yes) noexcept {
+    change_watch(worker, yes ? 0 : close, yes ? close : 0);
+}
+
+bool IdleWord::slow_watch(unsigned worker) noexcept { return change_watch(worker, close, slow); }
+
+void IdleWord::leave_watch(unsigned worker) noexcept { change_watch(worker, ~std::uint32_t{0}, 0); }
 
 bool IdleWord::try_start_search(unsigned worker) noexcept {
     Group& group = *groups_[worker / group_size];

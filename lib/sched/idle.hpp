@@ -26,8 +26,14 @@
 // The sentinel also comes for what was too young to be stolen when the last searcher gave up. While it looks
 // often, a push to a lane wakes nobody at all. It is always there: whoever goes to sleep while others run
 // takes the watch if it is free; whoever leaves it does so to search, and the last to stop searching wakes
-// another sleeper, unless there is none. [watch] Left because nobody runs: by an RMW before the last look at
-// the sleepers, so that a worker that was awake again, by its RMW on the word, sees it in its next push.
+// another sleeper, unless there is none. [watch] Left, or slowed down, because nobody runs: by an RMW before
+// the last look at the sleepers, so that a worker that was awake again, by its RMW on the word, sees it in
+// its next push.
+//
+// A worker may stand still at any point, for as long as the system does not let it run, also one that has
+// just been chosen and counts as searching. So that the others do not wait for it, the sentinel looks at
+// everything, and it never sleeps quite for ever: while all sleep, it looks once a second. It is woken last,
+// since who is chosen may be the one that does not come.
 
 namespace heddle::detail {
 
@@ -56,15 +62,16 @@ public:
     /// has chosen it meanwhile (then it counts as searching as well).
     void wake_self_searching(unsigned worker) noexcept;
 
-    /// One sleeper per runtime keeps watch while others run.
-    [[nodiscard]] bool take_watch() noexcept {
-        std::uint32_t nobody = none;
-        return watch_.compare_exchange_strong(nobody, close, acq_rel, relaxed);  // acq_rel [watch]
-    }
+    /// One sleeper per runtime keeps watch: often while others run, now and then while all sleep. True: it
+    /// is, or is now, this worker. It may be taken from one who only looks now and then.
+    [[nodiscard]] bool take_watch(unsigned worker) noexcept;
     /// By the one who keeps watch: he looks so often that nobody needs to wake him.
-    void watch_closely(bool yes) noexcept { watch_.store(yes ? close : lazy, release); }  // release [watch]
-    void leave_watch() noexcept { watch_.exchange(none, acq_rel); }                       // acq_rel [watch]
-    /// For the one who keeps watch, having left it: an RMW on each word. True: really nobody runs.
+    void watch_closely(unsigned worker, bool yes) noexcept;
+    /// Nobody runs: from here on only now and then. False: it has not got the watch any more.
+    [[nodiscard]] bool slow_watch(unsigned worker) noexcept;
+    /// Its own, or that of a sleeper that has been chosen: nobody knows when that one will come to leave it.
+    void leave_watch(unsigned worker) noexcept;
+    /// For the one who keeps watch, having slowed it down: an RMW on each word. True: really nobody runs.
     [[nodiscard]] bool everybody_sleeps() noexcept;
 
     [[nodiscard]] unsigned sleepers() const noexcept;
@@ -79,8 +86,11 @@ private:
     [[nodiscard]] int choose_in(unsigned group) noexcept;
 
     std::vector<std::unique_ptr<Group>> groups_;
-    enum Watch : std::uint32_t { none, lazy, close };
-    Atomic<std::uint32_t> watch_{none};
+    static constexpr std::uint32_t slow = std::uint32_t{1} << 31U;
+    static constexpr std::uint32_t close = std::uint32_t{1} << 30U;
+    Atomic<std::uint32_t> watch_{0};  // { slow:1 | close:1 | the sentinel's index + 1 : 30 }
+    /// Changes the word if it is this worker's: adds and takes away flags, or all with ~0.
+    bool change_watch(unsigned worker, std::uint32_t take, std::uint32_t add) noexcept;
 };
 
 }  // namespace heddle::detail

@@ -78,8 +78,8 @@ public:
         }
     }
 
-    /// Called by the owner of `into`: moves half of this ring over, or what there is room for, and returns one
-    /// task to run.
+    /// Called by the owner of `into`: moves half of this ring over, or what there is room for, and returns
+    /// one task to run.
     TaskControl* steal_into(ReadyRing& into) noexcept {
         const std::uint32_t most = into.room() + 1;
         std::uint64_t head = head_.load(acquire);  // acquire [slots]

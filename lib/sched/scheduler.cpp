@@ -160,7 +160,9 @@ void Scheduler::inject(TaskControl& task) noexcept {
 
 void Scheduler::notify(unsigned near) noexcept {
     if (const int chosen = idle_.choose_sleeper(near); chosen >= 0) {
-        workers_[static_cast<unsigned>(chosen)]->parker().unpark();
+        const auto worker = static_cast<unsigned>(chosen);
+        idle_.leave_watch(worker);
+        workers_[worker]->parker().unpark();
     }
 }
 

@@ -22,6 +22,8 @@ constexpr std::int64_t look_ns = 2'000;
 // How often the sentinel looks: often while it sees ready tasks, else more and more rarely.
 constexpr std::int64_t close_watch_ns = ripe_ns;
 constexpr std::int64_t lazy_watch_ns = 10'000'000;
+// While all sleep: only in case that a worker which was woken stands still.
+constexpr std::int64_t slow_watch_ns = 1'000'000'000;
 constexpr std::int64_t overdue_ns = lazy_watch_ns / 10;
 constexpr unsigned pauses_per_round = 16;
 
@@ -206,20 +208,28 @@ void Worker::park_idle(bool searching) {
     }
     const std::int64_t asleep = now_ns();
     std::int64_t period = close_watch_ns;
-    bool watching = !single_ && idle.take_watch();
+    bool watching = !single_ && idle.take_watch(index_);
+    bool slow = false;
     for (;;) {
         const std::int64_t own = timers_.next_deadline();
+        std::int64_t pause = period;
         if (watching && idle.sleepers() == scheduler->workers()) {
-            idle.leave_watch();  // nobody runs: nothing can be stuck, and an idle runtime uses no CPU
-            watching = !idle.everybody_sleeps() && idle.take_watch();
+            // Nobody runs: nothing can be stuck, and an idle runtime uses next to no CPU.
+            watching = slow = idle.slow_watch(index_);
+            pause = slow_watch_ns;
         }
-        const std::int64_t watch = watching ? now_ns() + period : never;
+        if (slow && !idle.everybody_sleeps()) {
+            slow = false;
+            watching = idle.take_watch(index_);  // unless somebody else has taken it meanwhile
+            pause = period = close_watch_ns;
+        }
+        const std::int64_t watch = watching ? now_ns() + pause : never;
         if (parker_.park(std::min(own, watch)) || own <= watch || !keep_watch(period)) {
             break;
         }
     }
     if (watching) {
-        idle.leave_watch();
+        idle.leave_watch(index_);
     }
     searching_ = idle.woken(index_);
     // Work came so soon that looking a little longer would have saved a sleep and a wake-up.
@@ -228,9 +238,13 @@ void Worker::park_idle(bool searching) {
     }
 }
 
-/// The sentinel: while others run, looks now and then for what they do not get to. False: found something, go
-/// and search.
+/// The sentinel: while others run, looks now and then for what they do not get to, and for what has come from
+/// outside and was left to a searcher that the system does not let run. False: found something, go and
+/// search.
 bool Worker::keep_watch(std::int64_t& period) {
+    if (!scheduler->inject_.looks_empty()) {
+        return false;
+    }
     const std::int64_t now = now_ns();
     bool waiting = false;
     for (const auto& worker : scheduler->workers_) {
@@ -247,7 +261,7 @@ bool Worker::keep_watch(std::int64_t& period) {
         return false;
     }
     period = waiting ? close_watch_ns : std::min(2 * period, lazy_watch_ns);
-    scheduler->idle_.watch_closely(period <= 2 * close_watch_ns);
+    scheduler->idle_.watch_closely(index_, period <= 2 * close_watch_ns);
     return true;
 }
 

@@ -1,10 +1,14 @@
 #include "faults.hpp"
 
+#include "support/parked.hpp"
+
 #include <dlfcn.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +20,7 @@
 #include <cstddef>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 // The replacements are called from everywhere, also while a thread starts and ends and before a sanitizer is
@@ -170,6 +175,56 @@ HEDDLE_NOT_WATCHED long futex(long address, long op, long value, long timeout, l
     return raw(SYS_futex, address, op, value, timeout, e, f);
 }
 
+enum HoldState : int { nobody, wanted, held, out_of_place };
+std::atomic<int> hold_state{nobody};
+std::atomic<int> hold_thread{0};
+std::atomic<unsigned> hold_countdown{0};
+std::atomic<int> holding{0};
+
+HEDDLE_NOT_WATCHED void be_held() {
+    holding.fetch_add(1);
+    int expected = wanted;
+    if (hold_state.compare_exchange_strong(expected, held)) {
+        while (hold_state.load() == held) {
+            raw(SYS_futex, reinterpret_cast<long>(&hold_state), FUTEX_WAIT | FUTEX_PRIVATE_FLAG, held, 0, 0,
+                0);
+        }
+    }
+    holding.fetch_sub(1);
+}
+
+HEDDLE_NOT_WATCHED void perhaps_be_held() {
+    if (hold_state.load() != wanted || hold_countdown.load() == 0 ||
+        raw(SYS_gettid, 0, 0, 0, 0, 0, 0) != hold_thread.load()) {
+        return;
+    }
+    if (hold_countdown.fetch_sub(1) == 1) {
+        be_held();
+    }
+}
+
+// Where the linker has put the program's own code.
+extern "C" const char __executable_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
+extern "C" const char etext;
+
+void on_hold_signal(int signal, siginfo_t* info, void* context) {
+    static_cast<void>(signal);
+    static_cast<void>(info);
+    const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+    const auto at = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
+#else
+    const auto at = static_cast<std::uintptr_t>(machine.pc);
+#endif
+    if (at >= reinterpret_cast<std::uintptr_t>(&__executable_start) &&
+        at < reinterpret_cast<std::uintptr_t>(&etext)) {
+        be_held();
+    } else {
+        int expected = wanted;
+        hold_state.compare_exchange_strong(expected, out_of_place);
+    }
+}
+
 HEDDLE_NOT_WATCHED long as_in_libc(long result) {
     if (result < 0 && result > -4096) {
         errno = static_cast<int>(-result);
@@ -230,6 +285,55 @@ void SetClock::go_on() {
 }
 std::uint64_t SetClock::wall_looks() { return wall_asked; }
 
+HeldThread::HeldThread(int thread, Where where, unsigned n) : thread_(thread), where_(where) {
+    hold_thread = thread;
+    hold_countdown = where == Where::at_a_call ? n : 0;
+    hold_state = wanted;
+}
+HeldThread::~HeldThread() {
+    hold_state = nobody;
+    raw(SYS_futex, reinterpret_cast<long>(&hold_state), FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0);
+    until_blocking([] { return holding == 0; });
+}
+void HeldThread::until_held() const {
+    if (where_ == Where::at_a_call) {
+        until_blocking([] { return hold_state == held; });
+        return;
+    }
+    struct sigaction action{};
+    action.sa_sigaction = &on_hold_signal;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR2, &action, nullptr);
+    for (;;) {
+        tgkill(getpid(), thread_, SIGUSR2);
+        until_blocking([] { return hold_state != wanted; });
+        if (hold_state == held) {
+            return;
+        }
+        hold_state = wanted;
+    }
+}
+
+std::vector<int> threads_named(const std::string& prefix) {
+    std::vector<int> found;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string name;
+        std::getline(std::ifstream(entry.path() / "comm"), name);
+        if (name.starts_with(prefix)) {
+            found.push_back(std::stoi(entry.path().filename()));
+        }
+    }
+    return found;
+}
+
+bool thread_sleeps(int thread) {
+    std::string line;
+    std::getline(std::ifstream("/proc/self/task/" + std::to_string(thread) + "/stat"), line);
+    const std::size_t end_of_name = line.rfind(')');
+    return end_of_name != std::string::npos && line.compare(end_of_name, 4, ") S ") == 0;
+}
+
 }  // namespace heddle::test
 
 // What replaces the C library's.
@@ -257,6 +361,7 @@ extern "C" int pthread_create(pthread_t* thread, const pthread_attr_t* attribute
 }
 
 extern "C" HEDDLE_NOT_WATCHED int clock_gettime(clockid_t id, timespec* out) noexcept {
+    perhaps_be_held();
     if (clock_is_set.load()) {
         if (id == CLOCK_MONOTONIC && sees_set_clock()) {
             *out = as_timespec(set_now());
@@ -281,6 +386,7 @@ extern "C" HEDDLE_NOT_WATCHED long syscall(long number, ...) noexcept {
         argument = va_arg(list, long);
     }
     va_end(list);
+    perhaps_be_held();
     if (number == SYS_futex) {
         return as_in_libc(futex(a[0], a[1], a[2], a[3], a[4], a[5]));
     }

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 // Faults of the system, made to order. This executable has its own pthread_create(), clock_gettime() and
 // syscall(), through which the library and the C++ library go (faults.cpp); they do what the originals do
@@ -58,5 +60,33 @@ public:
     /// How often CLOCK_REALTIME was asked for.
     [[nodiscard]] static std::uint64_t wall_looks();
 };
+
+/// Holds one thread up, as if the system did not let it run: it stands still inside of the program's own code
+/// until this object goes. Never inside of the C library, whose locks would then hold up everybody.
+class HeldThread {
+public:
+    enum class Where : char {
+        anywhere,   ///< at any instruction: in a signal handler. Not with sanitizers, whose locks are in our
+                    ///< code
+        at_a_call,  ///< at its n-th call of the system from here on, or look at the clock
+    };
+    explicit HeldThread(int thread, Where where = Where::at_a_call, unsigned n = 1);
+    HeldThread(const HeldThread&) = delete;
+    HeldThread& operator=(const HeldThread&) = delete;
+    HeldThread(HeldThread&&) = delete;
+    HeldThread& operator=(HeldThread&&) = delete;
+    ~HeldThread();
+
+    void until_held() const;
+
+private:
+    int thread_;
+    Where where_;
+};
+
+/// The threads of this process whose names begin so, by their system ids.
+[[nodiscard]] std::vector<int> threads_named(const std::string& prefix);
+/// True while it sleeps in the kernel.
+[[nodiscard]] bool thread_sleeps(int thread);
 
 }  // namespace heddle::test

@@ -87,10 +87,43 @@ TEST(IdleWordTest, TheLastLookMayFindWork) {
 
 TEST(IdleWordTest, OneKeepsWatch) {
     IdleWord idle(2);
-    EXPECT_TRUE(idle.take_watch());
-    EXPECT_FALSE(idle.take_watch());
-    idle.leave_watch();
-    EXPECT_TRUE(idle.take_watch());
+    EXPECT_TRUE(idle.take_watch(0));
+    EXPECT_FALSE(idle.take_watch(1));
+    idle.leave_watch(1);
+    EXPECT_FALSE(idle.take_watch(1)) << "left by somebody who has not got it";
+    idle.leave_watch(0);
+    EXPECT_TRUE(idle.take_watch(1));
+}
+
+TEST(IdleWordTest, WhoLooksNowAndThenGivesTheWatchAway) {
+    IdleWord idle(2);
+    EXPECT_FALSE(idle.slow_watch(0)) << "it has not got it";
+    EXPECT_TRUE(idle.take_watch(0));
+    EXPECT_TRUE(idle.take_watch(0));
+    EXPECT_TRUE(idle.slow_watch(0));
+    EXPECT_TRUE(idle.slow_watch(0));
+    EXPECT_TRUE(idle.take_watch(1));
+    EXPECT_FALSE(idle.take_watch(0));
+    EXPECT_FALSE(idle.slow_watch(0));
+    EXPECT_TRUE(idle.slow_watch(1));
+    EXPECT_TRUE(idle.take_watch(1)) << "often again";
+    EXPECT_FALSE(idle.take_watch(0));
+    EXPECT_TRUE(idle.slow_watch(1));
+    idle.leave_watch(1);
+    EXPECT_TRUE(idle.take_watch(0));
+}
+
+TEST(IdleWordTest, TheSentinelIsWokenLast) {
+    IdleWord idle(100);
+    for (const unsigned worker : {0U, 1U, 50U}) {
+        EXPECT_TRUE(idle.sleep(worker, false));
+    }
+    EXPECT_TRUE(idle.take_watch(0));
+    EXPECT_EQ(idle.choose_sleeper(0), 1);
+    EXPECT_TRUE(idle.stop_search(1));
+    EXPECT_EQ(idle.choose_sleeper(0), 0) << "nobody else sleeps in this group";
+    EXPECT_TRUE(idle.stop_search(0));
+    EXPECT_EQ(idle.choose_sleeper(0), 50);
 }
 
 // More workers than one word holds: groups of 48.

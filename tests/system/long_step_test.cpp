@@ -1,0 +1,133 @@
+#include "support/fixture.hpp"
+#include "support/parked.hpp"
+#include <heddle/gather.hpp>
+#include <heddle/runtime.hpp>
+#include <heddle/sleep.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <vector>
+
+// One worker does not come back for long. The others take over what is in its lanes and on its wheel, also
+// when they never run out of work.
+
+namespace heddle::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class LongStep : public OverWorkers {
+protected:
+    void SetUp() override {
+        OverWorkers::SetUp();
+        runtime_.emplace(options());
+    }
+    void TearDown() override {
+        stop_ = true;
+        for (const Task<void>& task : busy_) {
+            task.wait_blocking();
+        }
+        busy_.clear();
+        runtime_.reset();
+        OverWorkers::TearDown();
+    }
+
+    Runtime& runtime() { return *runtime_; }
+    /// From here on no worker runs out of tasks.
+    void keep_busy(unsigned n) {
+        for (unsigned i = 0; i < n; ++i) {
+            busy_.push_back(runtime_->spawn(spin()));
+        }
+        until_blocking([&] { return spinning_ == n; });
+    }
+
+    void timer_fires_behind_a_long_step() {
+        std::atomic<bool> fired{false};
+        auto sleeps = [&]() -> Coro<void> {
+            co_await sleep(1ms);
+            fired = true;
+        };
+        auto computes = [&]() -> Coro<void> {
+            until_blocking([&] { return fired.load(); });
+            co_return;
+        };
+        auto both = [&]() -> Coro<void> {
+            // In line: the first arms its timer on the worker that the second then keeps.
+            const auto ended = co_await gather(sleeps(), computes());
+            static_cast<void>(ended);
+        };
+        runtime().spawn(both()).wait_blocking();
+    }
+    void queued_tasks_run_behind_a_long_step() {
+        constexpr int n = 50;
+        std::atomic<int> ran{0};
+        auto child = [&]() -> Coro<void> {
+            ++ran;
+            co_return;
+        };
+        auto computes = [&]() -> Coro<void> {
+            std::vector<Task<void>> children;
+            for (int i = 0; i < n; ++i) {
+                children.push_back(create_task(child()));
+            }
+            until_blocking([&] { return ran == n; });
+            co_await settle_all(children);
+        };
+        runtime().spawn(computes()).wait_blocking();
+    }
+
+private:
+    Coro<void> spin() {
+        ++spinning_;
+        while (!stop_) {
+            co_await yield();
+        }
+    }
+
+    std::optional<Runtime> runtime_;
+    std::atomic<unsigned> spinning_{0};
+    std::atomic<bool> stop_{false};
+    std::vector<Task<void>> busy_;
+};
+INSTANTIATE_TEST_SUITE_P(workers, LongStep, testing::Values(2U, 4U), testing::PrintToStringParamName());
+
+TEST_P(LongStep, its_timers_fire_while_the_others_sleep) {
+    for (int round = 0; round < 5; ++round) {
+        timer_fires_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_timers_fire_while_the_others_are_busy) {
+    keep_busy(2 * workers());
+    for (int round = 0; round < 5; ++round) {
+        timer_fires_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_timers_fire_while_the_others_are_very_busy) {
+    keep_busy(180 * workers());
+    for (int round = 0; round < 5; ++round) {
+        timer_fires_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_tasks_run_while_the_others_sleep) {
+    for (int round = 0; round < 5; ++round) {
+        queued_tasks_run_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_tasks_run_while_the_others_are_busy) {
+    keep_busy(2 * workers());
+    for (int round = 0; round < 5; ++round) {
+        queued_tasks_run_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_tasks_run_while_the_others_are_very_busy) {
+    keep_busy(180 * workers());
+    for (int round = 0; round < 5; ++round) {
+        queued_tasks_run_behind_a_long_step();
+    }
+}
+
+}  // namespace
+}  // namespace heddle::test
