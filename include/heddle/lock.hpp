@@ -28,9 +28,9 @@ public:
 
     /// Waits until the lock is free and takes it. If cancelled: not taken, the place in the queue is lost.
     /// Throws std::bad_alloc when it has to wait and there is no memory; nothing has happened then.
-    detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_); }
+    detail::PermitAwaiter acquire() noexcept { return detail::PermitAwaiter(permits_, 1, true); }
     /// As acquire(); co_await gives a guard that releases at the end of its scope.
-    detail::ScopedAwaiter<Lock> scoped() noexcept { return {*this, permits_}; }
+    detail::ScopedAwaiter<Lock> scoped() noexcept { return {*this, permits_, true}; }
     /// Takes the lock if it is free; never waits, never overtakes a waiter. May fail while another acquire is
     /// just being made, though nobody holds the lock yet.
     [[nodiscard]] bool try_acquire() noexcept { return permits_.try_take(); }

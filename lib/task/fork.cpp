@@ -177,7 +177,7 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
     }
     worker.scope = this;
     for (std::size_t i = children.size() - 1; i > 0; --i) {
-        worker.forks.push(&children[i]);
+        worker.forks.push_reserved(&children[i]);
     }
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
     if (on_deque != 0) {

@@ -38,8 +38,13 @@ public:
         if (b - top_cache_ >= array_->size) [[unlikely]] {
             make_room(b + 1);
         }
-        array_->slot(b).store(child, relaxed);  // relaxed: published by bottom
-        bottom_.store(b + 1, release);          // release [push]
+        push_reserved(child);
+    }
+    /// Needs: reserve() before.
+    void push_reserved(ForkChild* child) noexcept {
+        const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
+        array_->slot(b).store(child, relaxed);         // relaxed: published by bottom
+        bottom_.store(b + 1, release);                 // release [push]
     }
 
     /// Null: empty, thieves have taken the rest.

@@ -45,8 +45,8 @@ private:
 template <class Primitive>
 class [[nodiscard("does nothing until it is co_awaited")]] ScopedAwaiter : public PermitAwaiter {
 public:
-    ScopedAwaiter(Primitive& primitive, Permits& permits) noexcept
-        : PermitAwaiter(permits), primitive_(primitive) {}
+    ScopedAwaiter(Primitive& primitive, Permits& permits, bool only_one = false) noexcept
+        : PermitAwaiter(permits, 1, only_one), primitive_(primitive) {}
     Guard<Primitive> await_resume() {
         PermitAwaiter::await_resume();
         return Guard<Primitive>(primitive_);

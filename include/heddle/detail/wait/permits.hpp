@@ -29,7 +29,10 @@ struct Permits : Immovable {
     }
     /// Takes a permit if one is free; never waits.
     [[nodiscard]] bool try_take(std::int64_t unit = 1) noexcept {
-        std::int64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        return try_take_of(word.load(relaxed), unit);  // relaxed: the CAS validates it
+    }
+    /// The same, with a guess at the word: right, it saves a load and, between cores, a transfer of the line.
+    [[nodiscard]] bool try_take_of(std::int64_t w, std::int64_t unit) noexcept {
         while (w >= unit) {
             if (word.compare_exchange_weak(w, w - unit, acq_rel, relaxed)) {  // acq_rel [permit]
                 return true;
@@ -84,11 +87,11 @@ static_assert(sizeof(Permits) == 16);
 /// Waits for one permit. If cancelled, or out of memory: nothing is taken.
 class [[nodiscard("does nothing until it is co_awaited")]] PermitAwaiter {
 public:
-    explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1) noexcept
-        : permits_(permits), unit_(unit) {}
+    explicit PermitAwaiter(Permits& permits, std::int64_t unit = 1, bool only_one = false) noexcept
+        : permits_(permits), unit_(unit), only_one_(only_one) {}
 
     bool await_ready() noexcept {
-        granted_ = permits_.try_take(unit_);
+        granted_ = only_one_ ? permits_.try_take_of(unit_, unit_) : permits_.try_take(unit_);
         return granted_ && !HEDDLE_FORCE_SUSPEND;
     }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
@@ -112,6 +115,7 @@ private:
     Suspension suspension_;
     WaitPlace place_;
     bool granted_ = false;
+    bool only_one_;  // there is never more than one permit
 };
 
 }  // namespace heddle::detail
