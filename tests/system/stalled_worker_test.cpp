@@ -151,7 +151,7 @@ protected:
         until_blocking([&] {
             std::size_t moved = 0;
             for (std::size_t i = 0; i < islands; ++i) {
-                moved += islands_[i].cycles() >= before[i] + 3 ? 1 : 0;
+                moved += islands_[i].cycles() >= before[i] + 3 ? 1U : 0U;
             }
             return moved >= islands - most_held;
         });
@@ -176,7 +176,7 @@ protected:
         populate();
         for (int round = 0; round < rounds; ++round) {
             const int thread = threads_[random() % threads_.size()];
-            const HeldThread stalled(thread, where, random() % 30 + 1);
+            const HeldThread stalled(thread, where, static_cast<unsigned>(random() % 30) + 1);
             stalled.until_held();
             others_go_on();
         }
