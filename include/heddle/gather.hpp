@@ -2,11 +2,13 @@
 
 #include <heddle/detail/structure/members.hpp>
 #include <heddle/detail/structure/scope.hpp>
+#include <heddle/detail/task/frame_pool.hpp>
 #include <heddle/task.hpp>
 
 #include <array>
 #include <memory>
 #include <ranges>
+#include <span>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
@@ -147,9 +149,23 @@ private:
     std::tuple<Coro<Ts>...> coros_;
 };
 
-struct GatherVectorChildren {
-    explicit GatherVectorChildren(std::size_t n) : children(new ForkChild[n]) {}
-    std::unique_ptr<ForkChild[]> children;  // NOLINT(modernize-avoid-c-arrays): ForkChild cannot move
+/// An array of ForkChild, which cannot move, from the pool of frames.
+class GatherVectorChildren : Immovable {
+public:
+    explicit GatherVectorChildren(std::size_t n)
+        : children(static_cast<ForkChild*>(frame_pool::allocate(bytes(n))), n) {
+        std::uninitialized_default_construct(children.begin(), children.end());
+    }
+    ~GatherVectorChildren() {
+        std::ranges::destroy(children);
+        frame_pool::deallocate(children.data(), bytes(children.size()));
+    }
+
+protected:
+    std::span<ForkChild> children;
+
+private:
+    static constexpr std::size_t bytes(std::size_t n) noexcept { return (n > 0 ? n : 1) * sizeof(ForkChild); }
 };
 
 template <bool Tolerant, class T>
@@ -157,12 +173,11 @@ class GatherVectorAwaiter : GatherVectorChildren, public GatherBase<Tolerant> {
 public:
     template <class Member>
     explicit GatherVectorAwaiter(std::vector<Member>&& members)
-        : GatherVectorChildren(members.size()),
-          GatherBase<Tolerant>({children.get(), checked_size(members.size())}) {
-        coros_.reserve(members.size());
-        for (std::size_t i = 0; i < members.size(); ++i) {
-            coros_.push_back(member_coro(std::move(members[i]), this->scope_, children[i]));
-            bind_child(this->scope_, children[i], coros_.back());
+        : GatherVectorChildren(checked_size(members.size())),
+          GatherBase<Tolerant>(children),
+          coros_(as_coros(std::move(members))) {
+        for (std::size_t i = 0; i < coros_.size(); ++i) {
+            bind_child(this->scope_, children[i], coros_[i]);
         }
     }
 
@@ -172,7 +187,7 @@ public:
             ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
             if (failed != nullptr) [[unlikely]] {
                 std::rethrow_exception(
-                    completion_error(coros_[static_cast<std::size_t>(failed - children.get())], *failed));
+                    completion_error(coros_[static_cast<std::size_t>(failed - children.data())], *failed));
             }
         }
         std::vector<GatheredOne<Tolerant, T>> results;
@@ -184,6 +199,19 @@ public:
     }
 
 private:
+    template <class Member>
+    std::vector<Coro<T>> as_coros(std::vector<Member>&& members) {
+        if constexpr (is_coro<Member>) {
+            return std::move(members);
+        } else {
+            std::vector<Coro<T>> coros;
+            coros.reserve(members.size());
+            for (std::size_t i = 0; i < members.size(); ++i) {
+                coros.push_back(member_coro(std::move(members[i]), this->scope_, children[i]));
+            }
+            return coros;
+        }
+    }
     static std::size_t checked_size(std::size_t n) {
         if (n >= ForkScope::count_mask) {
             throw std::length_error("gather: too many children");

@@ -84,12 +84,12 @@ public:
     /// after shutdown().
     template <class T>
     Task<T> spawn(Coro<T> coro) {
-        return detail::TaskAccess::spawn(*scheduler_, std::move(coro), {});
+        return detail::TaskAccess::spawn(*scheduler_, coro);
     }
     /// The same, with a name.
     template <class T>
     Task<T> spawn(Coro<T> coro, TaskOptions options) {
-        return detail::TaskAccess::spawn(*scheduler_, std::move(coro), std::move(options.name));
+        return detail::TaskAccess::spawn(*scheduler_, coro, &options.name);
     }
     /// The same for anything that can be awaited.
     template <detail::Awaitable A>

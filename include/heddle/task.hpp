@@ -119,12 +119,12 @@ private:
 /// expression twice, and `co_await create_task(f())` is what everybody writes.
 template <class T>
 Task<T> create_task(Coro<T> coro) {
-    return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), {});
+    return detail::TaskAccess::spawn(detail::running_scheduler(), coro);
 }
 /// The same, with a name.
 template <class T>
 Task<T> create_task(Coro<T> coro, TaskOptions options) {
-    return detail::TaskAccess::spawn(detail::running_scheduler(), std::move(coro), std::move(options.name));
+    return detail::TaskAccess::spawn(detail::running_scheduler(), coro, &options.name);
 }
 /// The same for anything that can be awaited.
 template <detail::Awaitable A>

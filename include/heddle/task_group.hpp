@@ -26,12 +26,12 @@ public:
     /// shutting down or finished; the coroutine is then destroyed.
     template <class T>
     Task<T> create_task(Coro<T> coro) {
-        return state_.spawn(std::move(coro), {});
+        return state_.spawn(std::move(coro));
     }
     /// The same, with a name.
     template <class T>
     Task<T> create_task(Coro<T> coro, TaskOptions options) {
-        return state_.spawn(std::move(coro), std::move(options.name));
+        return state_.spawn(std::move(coro), &options.name);
     }
     /// The same for anything that can be awaited.
     template <detail::Awaitable A>

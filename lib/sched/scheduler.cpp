@@ -269,14 +269,14 @@ void report_exception(Scheduler* scheduler, const char* what, const std::excepti
 
 TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame) {
     if (scheduler != nullptr && current_scheduler() == scheduler) {
-        return spawn_root(*scheduler, frame, {}, TaskKind::internal);
+        return spawn_root(*scheduler, frame, nullptr, TaskKind::internal);
     }
     if (!Scheduler::enter_if_alive(scheduler)) {
         frame.destroy();
         throw std::runtime_error("Event loop is closed");
     }
     try {
-        TaskControl& control = spawn_root(*scheduler, frame, {}, TaskKind::internal);
+        TaskControl& control = spawn_root(*scheduler, frame, nullptr, TaskKind::internal);
         scheduler->leave();
         return control;
     } catch (...) {

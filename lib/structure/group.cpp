@@ -56,7 +56,7 @@ void GroupState::keep_failed(TaskControl& control) noexcept {
     last_failed_ = &control;
 }
 
-TaskControl& GroupState::start(std::coroutine_handle<> frame, ChildNode& node, std::string name) {
+TaskControl& GroupState::start(std::coroutine_handle<> frame, ChildNode& node, std::string* name) {
     const char* refused = nullptr;
     lock_.lock();
     if (body_over_ && count_ == 0) {
@@ -73,7 +73,7 @@ TaskControl& GroupState::start(std::coroutine_handle<> frame, ChildNode& node, s
     }
     TaskControl* control = nullptr;
     try {
-        control = &prepare_root(*parent_->scheduler, frame, std::move(name));
+        control = &prepare_root(*parent_->scheduler, frame, name);
     } catch (...) {
         count_out();
         throw;

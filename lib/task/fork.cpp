@@ -24,6 +24,7 @@ TaskControl* nearest_control(Running running) noexcept {
 
 /// The child's block, or `fresh`, which becomes it.
 TaskControl& give_control(ForkChild& child, TaskControl& fresh, std::uintptr_t seen) noexcept {
+    child.scope->has_controls.store(true, relaxed);        // relaxed: read after the join
     const std::uint64_t clean = fresh.word.load(relaxed);  // relaxed: not shared yet
     for (;;) {
         if ((seen & ForkChild::cancel_bit) != 0) {
@@ -147,10 +148,7 @@ Waiter& current_waiter_always() noexcept {
     return control;
 }
 
-ForkScope::ForkScope(std::span<ForkChild> all, OnError failed) noexcept
-    : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed) {}
-
-ForkScope::~ForkScope() {
+void ForkScope::drop_controls() noexcept {
     for (const ForkChild& child : children) {
         TaskControl* control = made(child.control.load(relaxed));  // relaxed: all joined
         if (control != nullptr) {
@@ -176,15 +174,18 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
         return start_as_tasks(worker);
     }
     worker.scope = this;
-    for (std::size_t i = children.size() - 1; i > 0; --i) {
-        worker.forks.push_reserved(&children[i]);
+    ForkChild* const first = children.data();
+    bool was_empty = false;
+    for (ForkChild* child = first + children.size() - 1; child != first; --child) {
+        was_empty = worker.forks.push_reserved(child) || was_empty;
     }
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
-    if (on_deque != 0) {
+    // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
+    if (was_empty) {
         forks_pushed(worker);
     }
-    worker.current = Running(children.data());
-    return children[0].frame;
+    worker.current = Running(first);
+    return first->frame;
 }
 
 std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
@@ -291,13 +292,13 @@ void ForkScope::cancel_children() noexcept {
     }
 }
 
-std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
+std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept {
     ForkScope& scope = *child.scope;
     if (failed) [[unlikely]] {
         scope.on_error(scope, child);
     }
     complete_child(child, failed);
-    if (!child.detached) [[likely]] {
+    if (!child.detached) {
         ++scope.ended_in_line;
         return scope.next_in_line(*this_worker);
     }

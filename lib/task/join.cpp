@@ -78,13 +78,13 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
                           TaskKind kind) {
     TaskControl* made = nullptr;
     try {
         made = &make_control(kind, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
-        if (!name.empty()) {
-            set_task_name(*made, std::move(name));
+        if (name != nullptr && !name->empty()) {
+            set_task_name(*made, std::move(*name));
         }
         auto context = this_worker != nullptr ? inherited_context(this_worker->current) : thread_context();
         if (context != nullptr) {
@@ -103,9 +103,9 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
     return *made;
 }
 
-TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
                         TaskKind kind) {
-    TaskControl& control = prepare_root(scheduler, frame, std::move(name), kind);
+    TaskControl& control = prepare_root(scheduler, frame, name, kind);
     post_control(control);
     return control;
 }

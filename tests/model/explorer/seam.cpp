@@ -279,7 +279,7 @@ Scheduler* current_scheduler() noexcept { return this_worker != nullptr ? this_w
 void task_born(Scheduler&) {}
 void task_died(Scheduler&) noexcept {}
 TaskControl& spawn_internal(Scheduler* scheduler, std::coroutine_handle<> frame) {
-    return spawn_root(*scheduler, frame, {}, TaskKind::internal);
+    return spawn_root(*scheduler, frame, nullptr, TaskKind::internal);
 }
 TimerNode* arm_timer(WaitToken token, std::int64_t when) {
     TimerNode* node = make_timer();

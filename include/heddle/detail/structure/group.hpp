@@ -28,11 +28,11 @@ public:
     ~GroupState();
 
     template <class T>
-    Task<T> spawn(Coro<T> coro, std::string name) {
+    Task<T> spawn(Coro<T> coro, std::string* name = nullptr) {
         static_cast<void>(CoroAccess::startable(coro));
         const ObservedChild<T> child = observed_child(std::move(coro));
         child.frame.promise().observer = this;
-        return Task<T>(ControlRef(&start(child.frame, child.frame.promise().node, std::move(name))));
+        return Task<T>(ControlRef(&start(child.frame, child.frame.promise().node, name)));
     }
 
     /// The body is over: with an error (perhaps CancelledError), or null.
@@ -61,7 +61,7 @@ public:
     void raise();
 
 private:
-    TaskControl& start(std::coroutine_handle<> frame, ChildNode& node, std::string name);
+    TaskControl& start(std::coroutine_handle<> frame, ChildNode& node, std::string* name);
     void child_leaves(ChildNode& node) noexcept override;
     void child_ended(TaskControl& control) noexcept override;
     void keep_failed(TaskControl& control) noexcept HEDDLE_REQUIRES(lock_);

@@ -43,8 +43,13 @@ struct ForkScope : WakeHook {
     using OnError = void (*)(ForkScope& scope, ForkChild& child) noexcept;
 
     /// `failed` is called on the thread of a child that ended with an error or cancelled, before it joins.
-    ForkScope(std::span<ForkChild> all, OnError failed) noexcept;
-    ~ForkScope();
+    ForkScope(std::span<ForkChild> all, OnError failed) noexcept
+        : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed) {}
+    ~ForkScope() {
+        if (has_controls.load(relaxed)) [[unlikely]] {  // relaxed: all joined
+            drop_controls();
+        }
+    }
     ForkScope(const ForkScope&) = delete;
     ForkScope& operator=(const ForkScope&) = delete;
 
@@ -66,13 +71,15 @@ struct ForkScope : WakeHook {
     std::span<ForkChild> children;
     OnError on_error;
     Atomic<std::uint64_t> join{0};
-    std::uint32_t ended_in_line = 0;  // owner's thread only
-    std::uint32_t on_deque = 0;       // owner's thread only
+    Atomic<bool> has_controls{false};  // of children
+    std::uint32_t ended_in_line = 0;   // owner's thread only
+    std::uint32_t on_deque = 0;        // owner's thread only
 
     static constexpr unsigned count_bits = 20;
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
 
 private:
+    void drop_controls() noexcept;
     [[nodiscard]] std::coroutine_handle<> start_as_tasks(WorkerContext& worker);
     [[nodiscard]] std::coroutine_handle<> park() noexcept;
     [[nodiscard]] std::coroutine_handle<> wait_for_rest(std::uint64_t seq, std::uint32_t ended) noexcept;
@@ -88,7 +95,15 @@ private:
 };
 
 /// At a child's final suspension: what to run next.
-[[nodiscard]] std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept;
+[[nodiscard]] std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept;
+[[nodiscard]] inline std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
+    // relaxed: a block made after this look has been made by a thief of a child of this one, which has joined
+    if (failed || child.detached || child.control.load(relaxed) != 0) [[unlikely]] {
+        return fork_finished_slowly(child, failed);
+    }
+    ++child.scope->ended_in_line;
+    return child.scope->next_in_line(*this_worker);
+}
 
 /// Whether a child may be stolen: that needs a block for its parent, which is not to be missing afterwards.
 [[nodiscard]] bool fork_adoptable() noexcept;

@@ -33,18 +33,20 @@ public:
         }
     }
 
-    void push(ForkChild* child) {
+    /// True if the deque was empty: whoever sleeps now has not seen anything in it.
+    bool push(ForkChild* child) {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
         if (b - top_cache_ >= array_->size) [[unlikely]] {
             make_room(b + 1);
         }
-        push_reserved(child);
+        return push_reserved(child);
     }
-    /// Needs: reserve() before.
-    void push_reserved(ForkChild* child) noexcept {
+    /// Needs: reserve() before. True if the deque was empty: whoever sleeps now has not seen anything in it.
+    bool push_reserved(ForkChild* child) noexcept {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
         array_->slot(b).store(child, relaxed);         // relaxed: published by bottom
         bottom_.store(b + 1, release);                 // release [push]
+        return top_.load(relaxed) >= b;                // relaxed: a hint
     }
 
     /// Null: empty, thieves have taken the rest.

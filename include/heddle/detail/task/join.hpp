@@ -147,11 +147,11 @@ private:
 [[nodiscard]] Scheduler& running_scheduler();
 
 /// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller
-/// gets one handle reference. The frame is destroyed if this throws.
-[[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
-                                        TaskKind kind = TaskKind::task);
+/// gets one handle reference. `name` (null: none) is moved from. The frame is destroyed if this throws.
+[[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame,
+                                        std::string* name, TaskKind kind = TaskKind::task);
 /// prepare_root and post it.
-[[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string name,
+[[nodiscard]] TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
                                       TaskKind kind = TaskKind::task);
 
 [[nodiscard]] std::exception_ptr task_exception(TaskControl& control);
@@ -195,10 +195,10 @@ struct TaskAccess {
         return task.control_;
     }
     template <class T>
-    static Task<T> spawn(Scheduler& scheduler, Coro<T> coro, std::string name) {
+    static Task<T> spawn(Scheduler& scheduler, Coro<T>& coro, std::string* name = nullptr) {
         auto frame = CoroAccess::take(coro);
         frame.promise().link = FinalAwaiter::root_tag;
-        return Task<T>(ControlRef(&spawn_root(scheduler, frame, std::move(name))));
+        return Task<T>(ControlRef(&spawn_root(scheduler, frame, name)));
     }
 };
 
