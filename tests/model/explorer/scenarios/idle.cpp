@@ -10,8 +10,9 @@
 #include <memory>
 
 // No wake-up of a worker is lost. IdleWord, ReadyRing and Parker are the shipped ones; the loop around them
-// is that of lib/sched/worker.cpp and steal.cpp, with one inject slot and without timers, spinning and the
-// sentinel: what the sentinel heals besides must not be needed here.
+// is that of lib/sched/worker.cpp and steal.cpp, with one inject slot and without timers and spinning. Either
+// every task may be stolen at once, and there is no sentinel: what it heals besides must not be needed. Or
+// (`watched`) only a task that the thief has seen before may be: then it is the sentinel who comes for it.
 
 namespace heddle::explore {
 namespace {
@@ -30,10 +31,11 @@ struct Worker {
     ReadyRing ring;
     Parker parker;
     bool searching = false;
+    std::array<std::uint32_t, 3> seen{};  // how far each ring reached at the last look
 };
 
 struct Pool {
-    explicit Pool(unsigned n) : idle(n) {
+    explicit Pool(unsigned n, bool with_sentinel = false) : watched(with_sentinel), idle(n) {
         for (unsigned i = 0; i < n; ++i) {
             workers.push_back(std::make_unique<Worker>());
         }
@@ -102,7 +104,7 @@ struct Pool {
         if (worker.searching) {
             found = take_injected();
             for (unsigned i = 0; i < workers.size() && found == nullptr; ++i) {
-                if (i != me && worker.ring.room() >= ReadyRing::capacity / 2) {
+                if (i != me && worker.ring.room() >= ReadyRing::capacity / 2 && ripe(me, i)) {
                     found = reinterpret_cast<Job*>(workers[i]->ring.steal_into(worker.ring));
                 }
             }
@@ -127,21 +129,60 @@ struct Pool {
                 return;
             }
         }
-        worker.parker.park(detail::never);
+        unsigned quiet = 0;
+        bool watching = watched && idle.take_watch();
+        for (;;) {
+            if (watching && idle.sleepers() == workers.size()) {
+                idle.leave_watch();
+                watching = !idle.everybody_sleeps() && idle.take_watch();
+            }
+            const std::int64_t watch = watching ? detail::now_ns() + 1 : detail::never;
+            if (worker.parker.park(watch) || !keep_watch(me, quiet)) {
+                break;
+            }
+        }
+        if (watching) {
+            idle.leave_watch();
+        }
         worker.searching = idle.woken(me);
     }
-    [[nodiscard]] bool anything_to_do(unsigned me) const {
+    [[nodiscard]] bool keep_watch(unsigned me, unsigned& quiet) {
+        bool waiting = false;
+        for (unsigned i = 0; i < workers.size(); ++i) {
+            if (i != me && ripe(me, i)) {
+                return false;
+            }
+            waiting = waiting || workers[i]->ring.size() != 0;
+        }
+        quiet = waiting ? 0 : quiet + 1;
+        idle.watch_closely(quiet < 2);
+        return true;
+    }
+    [[nodiscard]] bool ripe(unsigned me, unsigned victim) {
+        const ReadyRing& ring = workers[victim]->ring;
+        if (!watched || ring.size() == 0) {
+            return ring.size() != 0;
+        }
+        std::uint32_t& seen = workers[me]->seen[victim];
+        if (ring.waits_before(seen)) {
+            return true;
+        }
+        seen = ring.end();
+        return false;
+    }
+    [[nodiscard]] bool anything_to_do(unsigned me) {
         if (injected.load(std::memory_order_acquire) != nullptr || stopping.load(std::memory_order_acquire)) {
             return true;
         }
         for (unsigned i = 0; i < workers.size(); ++i) {
-            if (i != me && workers[i]->ring.size() != 0) {
+            if (i != me && ripe(me, i)) {
                 return true;
             }
         }
         return false;
     }
 
+    const bool watched;
     IdleWord idle;
     std::vector<std::unique_ptr<Worker>> workers;
     std::atomic<Job*> injected{nullptr};
@@ -158,9 +199,9 @@ Job spawner(Job& other, unsigned& sleeper) {
     }};
 }
 
-template <unsigned Workers>
+template <unsigned Workers, bool Watched = false>
 void stolen() {
-    Pool pool(Workers);
+    Pool pool(Workers, Watched);
     unsigned sleeper = 0;
     Job other{[&](Pool&, unsigned) { wake(sleeper); }};
     Job first = spawner(other, sleeper);
@@ -174,9 +215,13 @@ void stolen() {
 const Register r1{{"idle.stolen", "two workers: a task waits for one that it has spawned", stolen<2>, 3, 1}};
 const Register r2{{"idle.stolen_three", "the same with three workers", stolen<3>, 2, 0}};
 
-template <unsigned Workers>
+const Register r8{
+    {"idle.watch", "a spawned task is too young at first: the sentinel comes for it", stolen<2, true>, 3, 1}};
+const Register r9{{"idle.watch_three", "the same with three workers", stolen<3, true>, 2, 0}};
+
+template <unsigned Workers, bool Watched = false>
 void injected() {
-    Pool pool(Workers);
+    Pool pool(Workers, Watched);
     unsigned sleeper = 0;
     Job other{[&](Pool&, unsigned) { wake(sleeper); }};
     Job first = spawner(other, sleeper);
@@ -189,6 +234,8 @@ void injected() {
 }
 const Register r3{
     {"idle.injected", "the first task comes from outside while the workers go to sleep", injected<2>, 2, 1}};
+const Register r10{{"idle.watch_injected", "the same with the sentinel", injected<2, true>, 2, 1}};
+const Register r11{{"idle.watch_injected_three", "the same with three workers", injected<3, true>, 2, 0}};
 const Register r4{{"idle.injected_three", "the same with three workers", injected<3>, 2, 0}};
 
 // One searcher for two tasks: when it has found one, somebody else must look for the other, which both wait
