@@ -64,6 +64,8 @@ void Engine::reset() {
         thread.state = State::unused;
         thread.view = View{};
         thread.token = false;
+        thread.gives_way = false;
+        thread.timeouts = 0;
         thread.waker = Clock{};
         thread.idle_reads = 0;
         thread.recent.fill({});
@@ -213,7 +215,7 @@ bool Engine::runnable(unsigned t) const {
     const Thread& thread = threads_[t];
     switch (thread.state) {
         case State::ready:
-            return true;
+            return !thread.gives_way;
         case State::asleep:
             return thread.token;
         case State::taking:
@@ -233,7 +235,7 @@ bool Engine::runnable(unsigned t) const {
 void Engine::reschedule(bool current_can_run) {
     std::array<unsigned, max_threads> choices{};
     unsigned n = 0;
-    const bool stay = current_can_run && !spinning(me());
+    const bool stay = current_can_run && !spinning(me()) && !me().gives_way;
     if (stay) {
         choices[n++] = current_;
     }
@@ -280,6 +282,7 @@ void Engine::reschedule(bool current_can_run) {
 
 void Engine::switch_to(unsigned next) {
     Thread& from = me();
+    from.gives_way = false;
     Thread& to = threads_[next];
     locals_.save(from.variables);
     locals_.load(to.variables);
@@ -343,6 +346,19 @@ void Engine::wake(unsigned thread, bool publishes) {
 }
 
 void Engine::let_others_run() { begin_step(0); }
+
+/// A wait that ends by time may end at once, but a thread that waits so again and again does not keep the
+/// others from running.
+void Engine::time_passes() {
+    if (++me().timeouts > 2) {
+        for (unsigned t = 0; t < max_threads; ++t) {
+            if (t != current_ && runnable(t) && !spinning(threads_[t])) {
+                me().gives_way = true;
+            }
+        }
+    }
+    begin_step(0);
+}
 
 void Engine::barrier_of_all() {
     const Unwatched unwatched;

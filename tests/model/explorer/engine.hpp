@@ -56,6 +56,7 @@ public:
     void sleep(const char* why);
     void wake(unsigned thread, bool publishes);
     void let_others_run();
+    void time_passes();
     void barrier_of_all();
     void exit_thread();
     void post(void* item);
@@ -80,7 +81,9 @@ private:
         std::unique_ptr<char[]> stack;
         std::function<void()> body;
         const char* why = "";
-        bool token = false;       // wake() came first
+        bool token = false;      // wake() came first
+        bool gives_way = false;  // until another one has run
+        unsigned timeouts = 0;
         Clock waker;              // of whoever called wake()
         unsigned idle_reads = 0;  // loads in a row of what it has just read
         std::array<std::pair<std::uintptr_t, std::uint64_t>, 4> recent{};  // where and what it read last

@@ -19,6 +19,7 @@ unsigned choose(unsigned n) { return engine().choose(n); }
 void sleep(const char* why) { engine().sleep(why); }
 void wake(unsigned thread, bool publishes) { engine().wake(thread, publishes); }
 void let_others_run() { engine().let_others_run(); }
+void time_passes() { engine().time_passes(); }
 void barrier_of_all() { engine().barrier_of_all(); }
 void post(void* item) { engine().post(item); }
 void* take() { return engine().take(); }

@@ -49,6 +49,8 @@ void sleep(const char* why);
 void wake(unsigned thread, bool publishes = true);
 /// Others may run here.
 void let_others_run();
+/// The same where a wait ends by time.
+void time_passes();
 /// What sys_membarrier does: all stores so far are seen by everybody from here on.
 void barrier_of_all();
 

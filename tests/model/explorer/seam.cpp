@@ -224,7 +224,7 @@ long explored_syscall(long number, ...) {
         if (deadline != nullptr) {  // as if it had come: whoever wakes us sooner is seen as well
             set_time(
                 std::max<std::int64_t>(clock_of_all(), deadline->tv_sec * 1'000'000'000 + deadline->tv_nsec));
-            let_others_run();
+            time_passes();
         } else {
             set_futex(self(), address);
             sleep("on a futex");
