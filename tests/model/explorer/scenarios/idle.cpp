@@ -155,7 +155,7 @@ struct Pool {
             waiting = waiting || workers[i]->ring.size() != 0;
         }
         quiet = waiting ? 0 : quiet + 1;
-        idle.watch_closely(quiet < 2);
+        idle.watch_closely(quiet < 4);
         return true;
     }
     [[nodiscard]] bool ripe(unsigned me, unsigned victim) {
@@ -227,7 +227,8 @@ void injected() {
     Job first = spawner(other, sleeper);
     std::vector<std::function<void()>> bodies;
     for (unsigned i = 0; i < Workers; ++i) {
-        bodies.emplace_back([&, i] { pool.run(i); });
+        // The last one first: it keeps the watch when the first one, which is woken first, runs the task.
+        bodies.emplace_back([&, i] { pool.run(Workers - 1 - i); });
     }
     bodies.emplace_back([&] { pool.inject(first); });
     parallel(bodies);
