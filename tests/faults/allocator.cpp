@@ -73,6 +73,9 @@ std::uint64_t stop_failing() noexcept {
 
 std::int64_t live_blocks() noexcept { return live.load(); }
 
+Paused::Paused() noexcept { counting.store(false); }
+Paused::~Paused() { counting.store(true); }
+
 Unfailing::Unfailing() noexcept { ++unfailing; }
 Unfailing::~Unfailing() { --unfailing; }
 

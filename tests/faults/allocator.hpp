@@ -20,6 +20,17 @@ std::uint64_t stop_failing() noexcept;
 /// Blocks allocated and not freed.
 [[nodiscard]] std::int64_t live_blocks() noexcept;
 
+/// While one exists nothing fails nor counts, on any thread; then it goes on where it was.
+class Paused {
+public:
+    Paused() noexcept;
+    ~Paused();
+    Paused(const Paused&) = delete;
+    Paused& operator=(const Paused&) = delete;
+    Paused(Paused&&) = delete;
+    Paused& operator=(Paused&&) = delete;
+};
+
 /// On this thread nothing fails nor counts while one exists: what the test does for itself.
 class Unfailing {
 public:

@@ -1,10 +1,14 @@
 #include "faults/each_point.hpp"
 #include "support/parked.hpp"
+#include <heddle/detail/wait/suspend.hpp>
 #include <heddle/heddle.hpp>
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <exception>
 #include <string>
 #include <thread>
 #include <utility>
@@ -74,33 +78,86 @@ struct Spawned : Scenario {
 };
 TEST_P(FaultsRuntime, ForeignThreads) { fail_each<Spawned>(); }
 
-/// Woken from outside while their worker is busy: more than its queue has room for.
-struct WokenFromOutside : Scenario {
+/// Many tasks become ready at once while every worker is busy: more than its lanes have room for.
+template <bool FromOutside>
+struct ManyWoken : Scenario {
+    static constexpr int many = 700;
     Event event;
-    Coro<void> wait() { static_cast<void>(co_await event.wait()); }
-    Coro<void> act() override {
-        auto body = [this](TaskGroup& group) -> Coro<void> {
-            for (int i = 0; i < 100; ++i) {
-                static_cast<void>(group.create_task(wait()));
-            }
-            co_await yield();
-        };
-        co_await task_group(std::move(body));
+    std::atomic<unsigned> busy{0};
+    std::atomic<bool> let_go{false};
+    std::atomic<int> woken{0};
+    std::atomic<int> started{0};
+    std::vector<Task<void>> tasks;
+
+    Coro<void> wait() {
+        static_cast<void>(co_await event.wait());
+        ++woken;
     }
+    Coro<void> start() {
+        ++started;
+        co_return;
+    }
+    Coro<void> occupy_a_worker() {
+        ++busy;
+        until_blocking([this] { return let_go.load(); });
+        if (!FromOutside) {
+            event.set();
+        }
+        co_return;
+    }
+    Coro<void> act() override { co_await yield(); }
     void on_thread(Runtime& runtime) override {
-        Task<void> task;
         {
-            const Unfailing only_waking_is_the_point;
-            task = runtime.spawn(act());
+            const Paused only_waking_is_the_point;
+            tasks.reserve(2 * many);
+            for (int i = 0; i < many; ++i) {
+                tasks.push_back(runtime.spawn(wait()));
+            }
+            until_waiters_blocking(event, many);
+            for (unsigned i = 0; i < runtime.workers(); ++i) {
+                tasks.push_back(runtime.spawn(occupy_a_worker()));
+            }
+            until_blocking([&] { return busy.load() == runtime.workers(); });
+            static_cast<void>(detail::blocking_waiter("test"));
         }
-        for (int i = 0; i < 100; ++i) {
-            std::this_thread::yield();
+        if (FromOutside) {
+            event.set();
         }
-        event.set();
-        task.result_blocking();
+        std::exception_ptr error;
+        int spawned = 0;
+        try {
+            for (; FromOutside && spawned < many / 2; ++spawned) {
+                tasks.push_back(runtime.spawn(start()));
+            }
+        } catch (...) {
+            error = std::current_exception();
+        }
+        let_go = true;
+        for (const Task<void>& task : tasks) {
+            task.wait_blocking();
+        }
+        const Unfailing for_the_test;
+        EXPECT_EQ(woken.load(), many);
+        EXPECT_EQ(started.load(), spawned);
+        if (error != nullptr) {
+            std::rethrow_exception(error);
+        }
     }
 };
-TEST_P(FaultsRuntime, WokenFromOutside) { fail_each<WokenFromOutside>(); }
+// Most of their allocations are frames and blocks like each other: some of them, and all of waking's.
+template <class S>
+void fail_some(unsigned workers, Failing how) {
+    const std::uint64_t n = once_by_itself<S>(0, how, workers);
+    for (std::uint64_t i = 1; i <= n && !testing::Test::HasFailure(); i += i < 40 ? 1 : 7) {
+        once_by_itself<S>(i, how, workers);
+    }
+}
+TEST_P(FaultsRuntime, WokenFromOutside) {
+    fail_some<ManyWoken<true>>(std::get<0>(GetParam()), std::get<1>(GetParam()));
+}
+TEST_P(FaultsRuntime, WokenByATask) {
+    fail_some<ManyWoken<false>>(std::get<0>(GetParam()), std::get<1>(GetParam()));
+}
 
 struct ShutDown : Scenario {
     Coro<void> act() override { co_await yield(); }
