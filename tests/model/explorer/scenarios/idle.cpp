@@ -130,23 +130,31 @@ struct Pool {
             }
         }
         unsigned quiet = 0;
-        bool watching = watched && idle.take_watch();
+        bool watching = watched && idle.take_watch(me);
+        bool slow = false;
         for (;;) {
             if (watching && idle.sleepers() == workers.size()) {
-                idle.leave_watch();
-                watching = !idle.everybody_sleeps() && idle.take_watch();
+                watching = slow = idle.slow_watch(me);
             }
-            const std::int64_t watch = watching ? detail::now_ns() + 1 : detail::never;
+            if (slow && !idle.everybody_sleeps()) {
+                slow = false;
+                watching = idle.take_watch(me);
+            }
+            // While all sleep, the shipped sentinel looks once a second: that must not be needed here.
+            const std::int64_t watch = watching && !slow ? detail::now_ns() + 1 : detail::never;
             if (worker.parker.park(watch) || !keep_watch(me, quiet)) {
                 break;
             }
         }
         if (watching) {
-            idle.leave_watch();
+            idle.leave_watch(me);
         }
         worker.searching = idle.woken(me);
     }
     [[nodiscard]] bool keep_watch(unsigned me, unsigned& quiet) {
+        if (injected.load(std::memory_order_acquire) != nullptr) {
+            return false;
+        }
         bool waiting = false;
         for (unsigned i = 0; i < workers.size(); ++i) {
             if (i != me && ripe(me, i)) {
@@ -155,7 +163,7 @@ struct Pool {
             waiting = waiting || workers[i]->ring.size() != 0;
         }
         quiet = waiting ? 0 : quiet + 1;
-        idle.watch_closely(quiet < 4);
+        idle.watch_closely(me, quiet < 4);
         return true;
     }
     [[nodiscard]] bool ripe(unsigned me, unsigned victim) {
