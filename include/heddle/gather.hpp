@@ -126,6 +126,7 @@ public:
 
 private:
     template <class... Members, std::size_t... I>
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): there may be none to move
     std::tuple<Coro<Ts>...> bind(std::tuple<Members...>&& members, std::index_sequence<I...>) {
         std::tuple<Coro<Ts>...> coros{
             member_coro(std::move(std::get<I>(members)), this->scope_, Children::children[I])...};
@@ -154,14 +155,13 @@ class GatherVectorChildren : Immovable {
 public:
     explicit GatherVectorChildren(std::size_t n)
         : children(static_cast<ForkChild*>(frame_pool::allocate(bytes(n))), n) {
-        std::uninitialized_default_construct(children.begin(), children.end());
+        std::ranges::uninitialized_default_construct(children);
     }
     ~GatherVectorChildren() {
         std::ranges::destroy(children);
         frame_pool::deallocate(children.data(), bytes(children.size()));
     }
 
-protected:
     std::span<ForkChild> children;
 
 private:
