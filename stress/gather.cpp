@@ -122,7 +122,7 @@ Coro<long> of_a_task(State& state, Habits habits, Random random, unsigned depth)
     const Random a(random.next());
     const Random b(random.next());
     // Not one of the brood: after a failure it goes on alone.
-    Task<long> task = create_task(tree(state, habits, a, depth));
+    const Task<long> task = create_task(tree(state, habits, a, depth));
     long sum = 0;
     std::exception_ptr error;
     try {

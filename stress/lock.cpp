@@ -174,7 +174,7 @@ void round(Run& run, Random& random) {
         runtime.run(parties(run, 2 + random.below(12), [&](unsigned) { return party(state); }));
     }
     state.ends.check(run, "operations");
-    for (Section& section : state.sections) {
+    for (const Section& section : state.sections) {
         run.check(section.plain == section.increments, "an increment was lost: two were inside at once");
         run.check(!section.lock.locked(), "the lock is still held");
     }

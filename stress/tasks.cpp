@@ -86,7 +86,7 @@ Coro<void> children(State& state, Random random, unsigned depth) {
     std::vector<Task<void>> kept;
     for (unsigned i = random.below(4); i > 0; --i) {
         const std::uint64_t seed = random.next();
-        Task<std::string> child = create_task(node(state, seed, depth));
+        const Task<std::string> child = create_task(node(state, seed, depth));
         if (random.one_in(3)) {
             add_callback(state, child, seed);
         }

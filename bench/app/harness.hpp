@@ -45,7 +45,7 @@ private:
 inline void require(bool ok, const char* what) {
     if (!ok) {
         std::fprintf(stderr, "heddle_peer: wrong result: %s\n", what);
-        std::exit(3);
+        std::exit(3);  // NOLINT(concurrency-mt-unsafe): nobody else calls it
     }
 }
 

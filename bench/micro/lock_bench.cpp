@@ -80,13 +80,13 @@ BENCHMARK(contended<&Guarded::hold_over_yield, 1000>)
 template <class Mutex>
 void count_up(Mutex& mutex, std::int64_t& value, std::int64_t n) {
     for (std::int64_t i = 0; i < n; ++i) {
-        typename Mutex::scoped_lock hold(mutex);
+        const typename Mutex::scoped_lock hold(mutex);
         benchmark::DoNotOptimize(++value);
     }
 }
 
 struct StdMutex : std::mutex {
-    using scoped_lock = std::lock_guard<std::mutex>;
+    using scoped_lock = std::lock_guard<std::mutex>;  // NOLINT(readability-identifier-naming): TBB's name
 };
 
 template <class Mutex>

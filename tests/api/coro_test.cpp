@@ -60,7 +60,7 @@ TEST_P(CoroApi, ResultsOfAllKinds) {
         EXPECT_EQ(*owned, 7);
         const Picky picky = co_await of_picky();
         EXPECT_EQ(picky.value, 3);
-        int& reference = co_await of_reference();
+        const int& reference = co_await of_reference();
         EXPECT_EQ(&reference, &number);
         const std::string& same = co_await of_const_reference();
         EXPECT_EQ(&same, &text);
@@ -189,7 +189,8 @@ TEST_P(CoroApi, AwaitedTwiceThrows) {
         EXPECT_EQ(what, "cannot reuse already awaited coroutine");
         const int second = co_await std::move(target);
         EXPECT_EQ(second, 1);
-        what = ending_of([&] { return create_task(std::move(target)); });
+        what = ending_of(
+            [&] { return create_task(std::move(target)); });  // NOLINT(bugprone-use-after-move): so is that
         EXPECT_EQ(what, "cannot reuse already awaited coroutine");
         what = ending_of([&] { return create_task(Coro<int>()); });
         EXPECT_EQ(what, "cannot reuse already awaited coroutine");

@@ -251,7 +251,7 @@ TEST_P(QueueMany, items_that_cannot_be_copied_pass_between_threads) {
                     queue.task_done();
                 }
             }
-        } catch (const QueueShutDown&) {  // the end
+        } catch (const QueueShutDown&) {  // NOLINT(bugprone-empty-catch): the end
         }
     });
     run([&]() -> Coro<void> {
@@ -295,8 +295,8 @@ struct Brittle {
     static inline int moves_left = 0;
     int value = 0;
     explicit Brittle(int v) : value(v) {}
-    Brittle(Brittle&& other)
-        : value(other.value) {  // NOLINT(performance-noexcept-move-constructor): the point
+    // NOLINTNEXTLINE(performance-noexcept-move-constructor, bugprone-exception-escape): the point
+    Brittle(Brittle&& other) : value(other.value) {
         if (moves_left-- == 0) {
             throw std::runtime_error("cannot be moved");
         }

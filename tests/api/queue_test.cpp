@@ -215,7 +215,7 @@ Coro<void> move_only_elements() {
     Owned third = std::make_unique<int>(3);
     EXPECT_FALSE(queue.try_put(std::move(third)));
     EXPECT_NE(third, nullptr) << "a refused try_put() must leave the value";
-    Owned got = co_await queue.get();
+    const Owned got = co_await queue.get();
     int sum = *got;
     const std::optional<Owned> next = queue.try_get();
     EXPECT_TRUE(next.has_value());

@@ -30,7 +30,7 @@ HEDDLE_OVER_WORKERS(StopToken);
 
 TEST_P(StopToken, NobodyStopsIt) {
     auto main = [&]() -> Coro<void> {
-        std::stop_source source;
+        const std::stop_source source;
         const int value = co_await with_stop_token(source.get_token(), give(1));
         EXPECT_EQ(value, 1);
         const int of_none = co_await with_stop_token(std::stop_token(), give(2));  // can never be stopped
@@ -76,7 +76,7 @@ TEST_P(StopToken, StoppedWhileItWaits) {
 
 TEST_P(StopToken, StoppedBeforeTheStart) {
     auto main = [&]() -> Coro<void> {
-        std::stop_source source;
+        const std::stop_source source;
         source.request_stop();
         std::atomic<int> ran{0};
         auto work = [&]() -> Coro<void> {

@@ -48,7 +48,7 @@ TEST_P(TaskGroupApi, GivesTheResultOfItsBody) {
         EXPECT_EQ(value, 4);
         const std::unique_ptr<int> owned = co_await task_group(of_move_only);
         EXPECT_EQ(*owned, 5);
-        int& reference = co_await task_group(of_reference);
+        const int& reference = co_await task_group(of_reference);
         EXPECT_EQ(&reference, &number);
     });
 }

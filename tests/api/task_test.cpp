@@ -77,7 +77,7 @@ TEST_P(TaskApi, ResultsOfAllKinds) {
         EXPECT_EQ(*owned, 7);
 
         const Task<int&> reference = create_task(of_reference());
-        int& same = co_await reference;
+        const int& same = co_await reference;
         EXPECT_EQ(&same, &number);
         EXPECT_EQ(&reference.result(), &number);
 

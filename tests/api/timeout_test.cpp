@@ -46,7 +46,7 @@ TEST_P(TimeoutApi, GivesTheResultOfItsBody) {
         EXPECT_EQ(value, 4);
         const std::unique_ptr<int> owned = co_await timeout_at(Clock::now() + 1h, of_move_only);
         EXPECT_EQ(*owned, 5);
-        int& reference = co_await timeout(std::nullopt, of_reference);
+        const int& reference = co_await timeout(std::nullopt, of_reference);
         EXPECT_EQ(&reference, &number);
     });
 }
@@ -169,7 +169,7 @@ TEST_P(TimeoutApi, WaitForGivesTheResult) {
     auto of_move_only = []() -> Coro<std::unique_ptr<int>> { co_return std::make_unique<int>(5); };
     auto nothing = []() -> Coro<void> { co_await yield(); };
     run([&]() -> Coro<void> {
-        int& reference = co_await wait_for(of_reference(), 1h);
+        const int& reference = co_await wait_for(of_reference(), 1h);
         EXPECT_EQ(&reference, &number);
         const std::unique_ptr<int> owned = co_await wait_for(of_move_only(), 1h);
         EXPECT_EQ(*owned, 5);

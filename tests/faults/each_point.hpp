@@ -58,12 +58,7 @@ inline bool only_memory(const std::exception_ptr& error) {
     } catch (const std::bad_alloc&) {
         return true;
     } catch (const ExceptionGroup& group) {
-        for (const std::exception_ptr& one : group.exceptions()) {
-            if (!only_memory(one)) {
-                return false;
-            }
-        }
-        return true;
+        return std::ranges::all_of(group.exceptions(), only_memory);
     } catch (const std::runtime_error& e) {
         return std::string_view(e.what()) == "TaskGroup is shutting down";
     } catch (...) {  // NOLINT(bugprone-empty-catch): says no

@@ -218,8 +218,8 @@ struct ResetBarrier : CrossedBarrier {
     Coro<void> act() override {
         auto body = [this](TaskGroup& group) -> Coro<void> {
             for (int round = 0; round < 3; ++round) {
-                Task<void> one = group.create_task(broken());
-                Task<void> two = group.create_task(broken());
+                const Task<void> one = group.create_task(broken());
+                const Task<void> two = group.create_task(broken());
                 while (!one.done() || !two.done()) {
                     co_await yield();
                     barrier.reset();

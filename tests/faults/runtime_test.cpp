@@ -53,9 +53,10 @@ struct Spawned : Scenario {
         const auto spawn_some = [&runtime] {
             std::exception_ptr error;
             try {
-                Task<int> task = run_coroutine_threadsafe(give(5), runtime);
+                const Task<int> task = run_coroutine_threadsafe(give(5), runtime);
                 const int n = task.result_blocking();
-                Task<void> cancelled = runtime.spawn(forever(), {.name = "this name is no short string"});
+                const Task<void> cancelled =
+                    runtime.spawn(forever(), {.name = "this name is no short string"});
                 cancelled.cancel("nor is this reason a short one");
                 cancelled.wait_blocking();
                 const Unfailing for_the_test;

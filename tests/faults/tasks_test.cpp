@@ -44,9 +44,10 @@ Coro<int> fail_soon() {
 
 struct CreatedTasks : Scenario {
     Coro<void> act() override {
-        Task<int> one = create_task(give(1));
-        Task<std::string> two = create_task(say("two"), {.name = "a name longer than a short string is"});
-        Task<void> three = create_task(forever());
+        const Task<int> one = create_task(give(1));
+        const Task<std::string> two =
+            create_task(say("two"), {.name = "a name longer than a short string is"});
+        const Task<void> three = create_task(forever());
         const int n = co_await one;
         EXPECT_EQ(n, 1);
         const std::string text = co_await two;
@@ -132,7 +133,7 @@ struct CancelledGroup : Scenario {
         co_await task_group(std::move(body));
     }
     Coro<void> act() override {
-        Task<void> task = create_task(inner());
+        const Task<void> task = create_task(inner());
         co_await yield();
         co_await yield();
         task.cancel("this text is longer than a short string");
@@ -191,9 +192,9 @@ TEST_P(FaultsTasks, Gather) { fail_each<Gathered>(); }
 
 struct WaitedFor : Scenario {
     Coro<void> act() override {
-        Task<int> one = create_task(give(1));
-        Task<int> two = create_task(give(2));
-        Task<int> three = create_task(give(3));
+        const Task<int> one = create_task(give(1));
+        const Task<int> two = create_task(give(2));
+        const Task<int> three = create_task(give(3));
         std::vector<Task<int>> tasks;
         tasks.push_back(one);
         tasks.push_back(two);
@@ -256,7 +257,7 @@ struct Limited : Scenario {
         EXPECT_EQ(n, 7);
         co_await late();
         co_await moved();
-        Task<int> task = create_task(give(8));
+        const Task<int> task = create_task(give(8));
         const int shielded = co_await shield(task);
         EXPECT_EQ(shielded, 8);
     }
@@ -271,8 +272,8 @@ struct Raced : Scenario {
     Coro<void> act() override {
         auto won = co_await race(give(1), slow());
         EXPECT_EQ(won.index(), 0U);
-        Task<int> loser = create_task(slow());
-        Task<int> winner = create_task(give(2));
+        const Task<int> loser = create_task(slow());
+        const Task<int> winner = create_task(give(2));
         std::vector<Task<int>> both;
         both.push_back(loser);
         both.push_back(winner);
@@ -293,8 +294,8 @@ struct Futures : Scenario {
     Coro<void> act() override {
         Future<std::string> future;
         const std::shared_ptr<void> ends(nullptr, [&](void*) { future.cancel(); });
-        Task<std::string> one = create_task(wait_for_it(future));
-        Task<std::string> two = create_task(wait_for_it(future));
+        const Task<std::string> one = create_task(wait_for_it(future));
+        const Task<std::string> two = create_task(wait_for_it(future));
         for (int i = 0; i < 3; ++i) {
             future.add_done_callback([this] { ++called; });
             ++registered;
@@ -306,7 +307,7 @@ struct Futures : Scenario {
         const std::string b = co_await two;
         EXPECT_EQ(a, b);
         Promise<int> dropped;
-        Future<int> broken = dropped.future();
+        const Future<int> broken = dropped.future();
         {
             const Promise<int> gone = std::move(dropped);
         }
@@ -354,7 +355,7 @@ struct Variables : Scenario {
     }
     Coro<void> act() override {
         name.set("parent, a long name that is not short");
-        Task<std::string> task = create_task(child());
+        const Task<std::string> task = create_task(child());
         const std::string theirs = co_await task;
         EXPECT_EQ(theirs[0], 'c');
         EXPECT_EQ(name.get()[0], 'p');
@@ -397,8 +398,8 @@ TEST_P(FaultsTasks, Sleep) { fail_each<Slept>(); }
 
 struct Stopped : Scenario {
     Coro<void> act() override {
-        std::stop_source source;
-        Task<void> task = create_task(with_stop_token(source.get_token(), forever()));
+        const std::stop_source source;
+        const Task<void> task = create_task(with_stop_token(source.get_token(), forever()));
         co_await yield();
         source.request_stop();
         try {

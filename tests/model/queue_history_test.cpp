@@ -28,13 +28,14 @@ public:
         : maxsize_(static_cast<std::ptrdiff_t>(round % 3)), queue_(Kind{}(maxsize_)) {}
 
     [[nodiscard]] QueueSpec spec() const {
-        Order order = Order::fifo;
+        const auto bound = static_cast<std::size_t>(maxsize_);
         if constexpr (std::is_same_v<Kind, LifoKind>) {
-            order = Order::lifo;
+            return {Order::lifo, bound};
         } else if constexpr (std::is_same_v<Kind, PriorityKind>) {
-            order = Order::smallest;
+            return {Order::smallest, bound};
+        } else {
+            return {Order::fifo, bound};
         }
-        return {order, static_cast<std::size_t>(maxsize_)};
     }
     Call random_call(Jitter& jitter) const {
         Call call;

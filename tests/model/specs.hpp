@@ -47,7 +47,7 @@ struct QueueSpec {
         if (order == Order::lifo) {
             next = std::prev(items.end());
         } else if (order == Order::smallest) {
-            next = std::min_element(items.begin(), items.end());
+            next = std::ranges::min_element(items);
         }
         const bool same = *next == call.result;
         items.erase(next);

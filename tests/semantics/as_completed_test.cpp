@@ -257,9 +257,15 @@ TEST_P(AsCompletedTest, ASC_10_a_task_that_fails) {
         auto it = as_completed(ints(failing, cancelled, good));
         std::vector<std::string> ends;
         const Ints given = co_await rest_of(it);
+        auto name = [&](const Task<int>& task) -> std::string {
+            if (task == failing) {
+                return "failing: ";
+            }
+            return task == good ? "good: " : "cancelled: ";
+        };
         for (const Task<int>& task : given) {
             const std::string end = co_await ending(task);
-            ends.push_back((task == failing ? "failing: " : task == good ? "good: " : "cancelled: ") + end);
+            ends.push_back(name(task) + end);
         }
         std::ranges::sort(ends);
         EXPECT_EQ(ends, (std::vector<std::string>{"cancelled: CancelledError: this one", "failing: boom",

@@ -80,7 +80,7 @@ TEST_P(AsCompletedTimeout, ASC_03_what_ended_in_time_is_given_though_the_time_is
             std::string end = "value";
             while (end == "value") {
                 try {
-                    Task<int> task = co_await it.next();
+                    const Task<int> task = co_await it.next();
                     EXPECT_TRUE(task);
                     given.push_back(task);
                 } catch (const TimeoutError&) {

@@ -94,11 +94,11 @@ TEST_P(BarrierReset, BAR_14_parties_that_are_held_outside_come_and_go) {
     heddle::Barrier barrier(n);
     run([&]() -> Coro<void> {
         for (Rounds rounds; rounds.next();) {
-            std::vector<Task<int>> inside = parties(barrier, n - 1);
+            const std::vector<Task<int>> inside = parties(barrier, n - 1);
             auto counted = [&] { return barrier.n_waiting() == n - 1; };
             co_await until(counted);
             barrier.reset();
-            std::vector<Task<int>> outside = parties(barrier, n + 2);
+            const std::vector<Task<int>> outside = parties(barrier, n + 2);
             co_await yield();
             for (const Task<int>& task : outside) {
                 task.cancel();

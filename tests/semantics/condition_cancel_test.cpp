@@ -288,7 +288,6 @@ TEST_P(ConditionCancel, COND_27_a_wait_that_times_out_inside_the_guard_holds_the
 
 TEST_P(ConditionCancel, COND_27_a_timeout_scope_around_a_wait_with_a_contested_lock) {
     Scene scene;
-    Event expired;
     std::string how;
     auto wait = [&]() -> Coro<void> {
         const auto held = co_await scene.condition.scoped();

@@ -30,7 +30,7 @@ protected:
 HEDDLE_OVER_WORKERS(FreeThreading);
 
 bool contains(const std::vector<Task<void>>& all, const Task<void>& task) {
-    return std::find(all.begin(), all.end(), task) != all.end();
+    return std::ranges::find(all, task) != all.end();
 }
 bool each_once(std::vector<Task<void>> all) {
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -197,7 +197,7 @@ TEST_P(FreeThreading, FT_03_the_last_handle_goes_after_its_runtime) {
             auto fails = [&]() -> Coro<void> {
                 const Probe probe(counts);
                 co_await yield();
-                throw probe;
+                throw Probe(probe);
             };
             for (int i = 0; i < 10; ++i) {
                 values.push_back(runtime.spawn(gives()));

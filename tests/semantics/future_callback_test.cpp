@@ -33,7 +33,7 @@ TEST_P(FutureCallback, FUT_06_once_each_in_order_and_after_the_end) {
             std::atomic<bool> inside{false};
             Event ended;
             for (int i = 0; i < 10; ++i) {
-                future.add_done_callback([&, i](Future<int> done) {
+                future.add_done_callback([&, i](const Future<int>& done) {
                     EXPECT_TRUE(done.done());
                     EXPECT_EQ(done, future);
                     order.push_back(i);
@@ -103,7 +103,7 @@ TEST_P(FutureCallback, FUT_07_added_after_the_end) {
         int value = 0;
         bool inside = true;
         const std::thread::id me = std::this_thread::get_id();
-        future.add_done_callback([&](Future<int> done) {
+        future.add_done_callback([&](const Future<int>& done) {
             EXPECT_FALSE(std::this_thread::get_id() == me && inside);
             value = done.result();
             ended.set();

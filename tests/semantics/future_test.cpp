@@ -165,7 +165,7 @@ TEST_P(FutureTest, FUT_05_values_of_all_kinds) {
         int number = 1;
         const Future<int&> reference;
         reference.set_result(number);
-        int& same = co_await reference;
+        const int& same = co_await reference;
         EXPECT_EQ(&same, &number);
         {
             Future<Probe> future;
@@ -186,6 +186,7 @@ TEST_P(FutureTest, FUT_05_values_of_all_kinds) {
 TEST_P(FutureTest, FUT_05_a_value_that_cannot_be_moved) {
     struct Fragile {
         explicit Fragile(int n) : moves_left(n) {}
+        // NOLINTNEXTLINE(performance-noexcept-move-constructor, bugprone-exception-escape): the point
         Fragile(Fragile&& other) : moves_left(other.moves_left - 1) {
             if (moves_left < 0) {
                 throw Boom("moved");
@@ -332,6 +333,7 @@ TEST_P(FutureTest, FUT_11_a_promise_that_nobody_cares_about) {
         }
         {
             const Promise<int> promise;
+            // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): the point
             const Future<int> dropped_before = promise.future();
         }
         co_return;

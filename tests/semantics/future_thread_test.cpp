@@ -27,8 +27,8 @@ protected:
         co_return value;
     }
     /// Ends `target` as a task has ended, and cancels the task when `target` is cancelled.
-    static void chain(Task<int> source, Future<int> target) {
-        source.add_done_callback([target](Task<int> done) {
+    static void chain(const Task<int>& source, const Future<int>& target) {
+        source.add_done_callback([target](const Task<int>& done) {
             if (target.done()) {
                 return;
             }
@@ -40,7 +40,7 @@ protected:
                 target.set_result(done.result());
             }
         });
-        target.add_done_callback([source](Future<int> done) {
+        target.add_done_callback([source](const Future<int>& done) {
             if (done.cancelled()) {
                 source.cancel();
             }
@@ -168,7 +168,7 @@ TEST_P(FutureThread, FUT_10_cancel_against_the_end_of_the_source) {
             // The reader may win while the source's callback is on its way to set the result.
             const Future<int> target;
             std::atomic<int> outcomes{0};
-            source.add_done_callback([&, target](Task<int> done) {
+            source.add_done_callback([&, target](const Task<int>& done) {
                 try {
                     target.set_result(done.result());
                     ++outcomes;

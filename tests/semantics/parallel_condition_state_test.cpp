@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -93,12 +94,7 @@ TEST_P(ParallelConditionState, PAR_71_who_returns_from_wait_is_alone) {
                 condition.notify_all();
                 lock.release();
             }
-            for (const Task<void>& task : tasks) {
-                if (!task.done()) {
-                    return false;
-                }
-            }
-            return true;
+            return std::ranges::all_of(tasks, [](const Task<void>& task) { return task.done(); });
         };
         co_await until(all_ended);
         co_await settle_all(tasks);
@@ -117,9 +113,10 @@ TEST_P(ParallelConditionState, PAR_73_a_bounded_buffer_loses_and_doubles_nothing
     Lock lock;
     Condition not_full(lock);
     Condition not_empty(lock);
-    std::vector<int> buffer;                         // guarded by the lock
-    std::vector<int> received(producers * each, 0);  // likewise
-    int left = producers * each;                     // likewise
+    constexpr int all = producers * each;
+    std::vector<int> buffer;            // guarded by the lock
+    std::vector<int> received(all, 0);  // likewise
+    int left = all;                     // likewise
     auto produce = [&](int from) -> Coro<void> {
         for (int i = 0; i < each; ++i) {
             const auto held = co_await lock.scoped();
@@ -158,7 +155,7 @@ TEST_P(ParallelConditionState, PAR_73_a_bounded_buffer_loses_and_doubles_nothing
         co_await settle_all(tasks);
     });
     EXPECT_EQ(left, 0);
-    EXPECT_EQ(received, std::vector<int>(producers * each, 1));
+    EXPECT_EQ(received, std::vector<int>(all, 1));
     EXPECT_EQ(waiters(not_full) + waiters(not_empty), 0U);
 }
 

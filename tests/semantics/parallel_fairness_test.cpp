@@ -265,8 +265,7 @@ TEST_P(ParallelFairness, PAR_67_a_storm_of_cancellations_is_linear) {
             tasks[i].cancel();
         }
         co_await settle_all(tasks);
-        EXPECT_TRUE(
-            std::all_of(tasks.begin(), tasks.end(), [](const Task<void>& t) { return t.cancelled(); }));
+        EXPECT_TRUE(std::ranges::all_of(tasks, [](const Task<void>& t) { return t.cancelled(); }));
         EXPECT_EQ(waiters(lock) + waiters(event), 0U);
         lock.release();
         EXPECT_TRUE(lock.try_acquire());

@@ -60,7 +60,6 @@ HEDDLE_OVER_WORKERS(ParallelGather);
 TEST_P(ParallelGather, PAR_40_what_waited_is_gone_while_the_parts_complete) {
     // What goes wrong here is seen by the sanitizers.
     run([&]() -> Coro<void> {
-        Event never;
         for (Rounds rounds; rounds.next();) {
             std::atomic<bool> go{false};
             const std::vector<Task<int>> tasks = tasks_at(go, rounds.number(), 6);

@@ -306,7 +306,7 @@ TEST(ParallelLifecycleMatrix, PAR_112_every_case_runs_with_one_worker_too) {
         for (int k = 0; k < suite.total_test_count(); ++k) {
             const std::string name = std::string(suite.name()) + "." + suite.GetTestInfo(k)->name();
             const std::size_t slash = name.rfind('/');
-            if (std::string(suite.name()).rfind("workers/", 0) == 0) {
+            if (std::string(suite.name()).starts_with("workers/")) {
                 kinds[name.substr(0, slash)] += name.substr(slash) == "/1" ? 1 : 0;
             }
         }

@@ -123,7 +123,7 @@ TEST_P(ParallelUnwind, PAR_47_a_destructor_may_release_set_and_cancel) {
         Task<void> other;
         Waker(Lock& l, Event& e, Task<void> t) : lock(&l), event(&e), other(std::move(t)) {}
         Waker(Waker&& from) noexcept
-            : lock(std::exchange(from.lock, nullptr)), event(from.event), other(from.other) {}
+            : lock(std::exchange(from.lock, nullptr)), event(from.event), other(std::move(from.other)) {}
         Waker& operator=(Waker&&) = delete;
         Waker(const Waker&) = delete;
         Waker& operator=(const Waker&) = delete;

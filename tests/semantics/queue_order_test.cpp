@@ -126,8 +126,8 @@ TEST_P(QueueOrder, QUE_20_items_of_one_producer_stay_in_order) {
             all.push_back(value);
         }
     }
-    std::sort(all.begin(), all.end());
-    EXPECT_EQ(std::unique(all.begin(), all.end()), all.end());
+    std::ranges::sort(all);
+    EXPECT_TRUE(std::ranges::unique(all).empty());
     EXPECT_EQ(all.size(), 2U * each_puts);
     expect_idle(queue);
 }

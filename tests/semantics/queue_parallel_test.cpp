@@ -140,9 +140,9 @@ Coro<void> conserve(Q& queue, End end, std::uint32_t seed) {
     EXPECT_EQ(getters(queue), 0U);
     EXPECT_EQ(putters(queue), 0U);
     EXPECT_EQ(queue.qsize(), 0);
-    EXPECT_EQ(std::adjacent_find(received.begin(), received.end()), received.end()) << "received twice";
+    EXPECT_EQ(std::ranges::adjacent_find(received), received.end()) << "received twice";
     if (end == End::immediate) {
-        EXPECT_TRUE(std::includes(put.begin(), put.end(), received.begin(), received.end()));
+        EXPECT_TRUE(std::ranges::includes(put, received));
         for (std::size_t i = 0; i < received.size(); ++i) {
             queue.task_done();
         }

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <vector>
@@ -264,12 +265,8 @@ TEST_P(SemaphoreCancel, SEM_22_permits_are_conserved) {
             give();
         }
         auto idle = [&] {
-            for (const Task<void>& task : tasks) {
-                if (!task.done() && !detail::is_parked(task)) {
-                    return false;
-                }
-            }
-            return true;
+            return std::ranges::all_of(
+                tasks, [](const Task<void>& task) { return task.done() || detail::is_parked(task); });
         };
         co_await until(idle);
         for (const Task<void>& task : tasks) {

@@ -182,8 +182,8 @@ TEST_P(TaskIdentity, TASK_20_an_error_nobody_looked_at_is_reported_once) {
         };
         {
             const Task<int> task = create_task(fail(), {.name = "careless"});
-            const Task<int> same =
-                task;  // NOLINT(performance-unnecessary-copy-initialization): a second handle
+            // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): a second handle
+            const Task<int> same = task;
             auto ended = [&] { return task.done(); };
             co_await until(ended);
             EXPECT_EQ(same.name(), "careless");

@@ -128,6 +128,7 @@ TEST_P(Threadsafe, RCT_05_what_cannot_become_a_task_is_told_at_the_call) {
     Runtime runtime(options());
     Coro<int> coro = add(1, 2, false);
     const Task<int> first = run_coroutine_threadsafe(std::move(coro), runtime);
+    // NOLINTNEXTLINE(bugprone-use-after-move): that is the question
     EXPECT_EQ(ending_of([&] { return run_coroutine_threadsafe(std::move(coro), runtime); }),
               "cannot reuse already awaited coroutine");
     EXPECT_EQ(first.result_blocking(), 3);

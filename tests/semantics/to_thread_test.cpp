@@ -57,7 +57,7 @@ TEST_P(ToThread, THR_01_a_reference_and_a_value_that_only_moves) {
     auto main = []() -> Coro<void> {
         int number = 1;
         auto refers = [&]() -> int& { return number; };
-        int& same = co_await to_thread(refers);
+        const int& same = co_await to_thread(refers);
         EXPECT_EQ(&same, &number);
         auto makes = [] { return std::make_unique<int>(7); };
         const std::unique_ptr<int> made = co_await to_thread(makes);

@@ -143,7 +143,7 @@ std::vector<int> drain(Q& queue) {
     }
 }
 inline std::vector<int> sorted(std::vector<int> values) {
-    std::sort(values.begin(), values.end());
+    std::ranges::sort(values);
     return values;
 }
 

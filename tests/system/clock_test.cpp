@@ -100,11 +100,11 @@ TEST_P(ClockJumps, all_that_is_due_after_a_long_pause_fires_once_and_in_order) {
     std::vector<int> order = woken();
     EXPECT_FALSE(later.done());
     if (workers() == 1) {
-        EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+        EXPECT_TRUE(std::ranges::is_sorted(order));
     }
-    std::sort(order.begin(), order.end());
+    std::ranges::sort(order);
     EXPECT_EQ(order.size(), tasks.size());
-    EXPECT_EQ(std::adjacent_find(order.begin(), order.end()), order.end()) << "woken twice";
+    EXPECT_EQ(std::ranges::adjacent_find(order), order.end()) << "woken twice";
     SetClock::jump(ns(1h));
     later.wait_blocking();
     EXPECT_FALSE(early());

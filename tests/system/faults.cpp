@@ -33,7 +33,8 @@
 #endif
 
 // A sanitizer's own pthread_create, where there is one.
-extern "C" [[gnu::weak]] int ___interceptor_pthread_create(  // NOLINT(bugprone-reserved-identifier)
+extern "C" [[gnu::weak]] int
+___interceptor_pthread_create(  // NOLINT(bugprone-reserved-identifier, readability-identifier-naming)
     pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
 
 namespace heddle::test {
@@ -57,6 +58,7 @@ std::atomic<std::uint64_t> wall_asked{0};
 std::array<std::atomic<int>, 64> keep_real_time{};
 
 // As the kernel has it: the result, or an error as a negative number.
+// NOLINTBEGIN(misc-const-correctness): it does not read what the assembler writes
 HEDDLE_NOT_WATCHED long raw(long number, long a, long b, long c, long d, long e, long f) {
 #if defined(__x86_64__)
     long result = 0;
@@ -82,6 +84,7 @@ HEDDLE_NOT_WATCHED long raw(long number, long a, long b, long c, long d, long e,
 #error "how is a system call made here?"
 #endif
 }
+// NOLINTEND(misc-const-correctness)
 
 HEDDLE_NOT_WATCHED long raw_clock(clockid_t id, timespec* out) {
     return raw(SYS_clock_gettime, id, reinterpret_cast<long>(out), 0, 0, 0, 0);

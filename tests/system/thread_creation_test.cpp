@@ -138,7 +138,7 @@ TEST_P(ThreadCreation, to_thread_grows_again_when_there_are_threads) {
     for (const Task<int>& task : tasks) {
         results.push_back(task.result_blocking());
     }
-    std::sort(results.begin(), results.end());
+    std::ranges::sort(results);
     EXPECT_EQ(results, (std::vector{0, 1, 42}));
 }
 

@@ -26,8 +26,7 @@ constexpr int lates = 5;
 
 }  // namespace
 
-Workload::Workload(Runtime& runtime, Clock clock) : runtime_(runtime), clock_(clock) {
-    producers_ = makers;
+Workload::Workload(Runtime& runtime, Clock clock) : runtime_(runtime), clock_(clock), producers_(makers) {
     for (int i = 0; i < counters - 2; ++i) {
         spawn(count());
     }

@@ -143,7 +143,7 @@ TEST(PermitsTest, AbortAfterTheGrantFails) {
 TEST(PermitsTest, AbortBetweenTheGrantAndTheWakeReturnsThePermit) {
     Counter counter(0);
     auto& first = counter.wait();
-    EpochPin pin;
+    const EpochPin pin;
     WaitQueue& queue = *counter.permits.queue.load();
     EXPECT_EQ(counter.permits.word.fetch_add(1), -1) << "first half of a release";
     EXPECT_TRUE(counter.abort(first));

@@ -96,7 +96,7 @@ TEST(ReadyRingTest, OverflowSpillsTheNewerHalf) {
 }
 
 TEST(ReadyRingTest, OverflowAtAnyPositionOfTheSlots) {
-    for (std::size_t shift : {std::size_t{1}, capacity / 2, capacity - 1, capacity + 3}) {
+    for (const std::size_t shift : {std::size_t{1}, capacity / 2, capacity - 1, capacity + 3}) {
         Ring r;
         for (std::size_t i = 0; i < shift; ++i) {
             r.push(i);
@@ -192,12 +192,7 @@ public:
         }
     }
     [[nodiscard]] bool complete() const {
-        for (const auto& n : seen_) {
-            if (n != 1) {
-                return false;
-            }
-        }
-        return true;
+        return std::ranges::all_of(seen_, [](const auto& n) { return n == 1; });
     }
 
 private:

@@ -90,7 +90,7 @@ TEST(TimerWheelRace, DisarmedByAnotherThread) {
     std::atomic<bool> over{false};
     at_once(3, [&](std::size_t me) {
         if (me == 0) {
-            FakeWaiter fake;  // never asleep: its timers find a stale token or an active waiter
+            const FakeWaiter fake;  // never asleep: its timers find a stale token or an active waiter
             for (int i = 0; i < rounds; ++i) {
                 TimerNode* node = arm(wheel, fake.token(), clock.now() + i % 5 * tick);
                 while (armed != nullptr) {

@@ -23,7 +23,7 @@ struct Queued {
 };
 
 class WaitQueueTest : public testing::Test {
-protected:
+public:
     ~WaitQueueTest() override { WaitQueue::dispose(slot_); }
     WaitQueueTest() = default;
     WaitQueueTest(const WaitQueueTest&) = delete;
@@ -31,6 +31,7 @@ protected:
     WaitQueueTest(WaitQueueTest&&) = delete;
     WaitQueueTest& operator=(WaitQueueTest&&) = delete;
 
+protected:
     WaitQueue& queue() { return WaitQueue::of(slot_); }
 
     Queued& add() {
@@ -74,7 +75,7 @@ private:
 
 TEST_F(WaitQueueTest, IsCreatedOnce) {
     EXPECT_EQ(slot_.load(), nullptr);
-    WaitQueue& first = queue();
+    const WaitQueue& first = queue();
     EXPECT_EQ(&queue(), &first);
     EXPECT_EQ(first.linked_segments(), 1U);
     EXPECT_EQ(first.parked(), 0U);
@@ -99,7 +100,7 @@ TEST_F(WaitQueueTest, AWakeUpMayComeFirst) {
     for (std::size_t i = 0; i < segment_cells + 1; ++i) {
         EXPECT_EQ(queue().resume_one().who, nullptr) << "left in the cell";
     }
-    FakeWaiter late;
+    const FakeWaiter late;
     WaitPlace place;
     for (std::size_t i = 0; i < segment_cells + 1; ++i) {
         EXPECT_FALSE(queue().enqueue(late.token(), place));
@@ -199,7 +200,7 @@ TEST_F(WaitQueueTest, ResumeNextBelowStopsAtTheEnd) {
 constexpr std::size_t many = 100'000;
 
 TEST_F(WaitQueueTest, AbortedWaitsLeaveABoundedNumberOfSegments) {
-    FakeWaiter fake;
+    const FakeWaiter fake;
     std::size_t most = 0;
     for (std::size_t i = 0; i < many; ++i) {
         const EpochPin pin;
@@ -219,7 +220,7 @@ TEST_F(WaitQueueTest, AbortedWaitsLeaveABoundedNumberOfSegments) {
 }
 
 TEST_F(WaitQueueTest, TheSameForWaitsThatAreOnlyBroadcastTo) {
-    FakeWaiter fake;
+    const FakeWaiter fake;
     std::size_t most = 0;
     for (std::size_t i = 0; i < many; ++i) {
         const EpochPin pin;
@@ -238,7 +239,7 @@ TEST_F(WaitQueueTest, TheSameForWaitsThatAreOnlyBroadcastTo) {
 
 TEST_F(WaitQueueTest, TheSameBehindALiveWaiter) {
     const Queued& first = add();
-    FakeWaiter fake;
+    const FakeWaiter fake;
     std::size_t most = 0;
     for (std::size_t i = 0; i < many; ++i) {
         const EpochPin pin;
@@ -258,8 +259,7 @@ TEST_F(WaitQueueTest, TheSameBehindALiveWaiter) {
 TEST_F(WaitQueueTest, InteriorSegmentsAreRemovedBetweenLiveOnes) {
     constexpr std::size_t live = 100;
     constexpr std::size_t between = 4 * segment_cells - 1;
-    FakeWaiter fake;
-    std::vector<std::size_t> kept;
+    const FakeWaiter fake;
     for (std::size_t i = 0; i < live; ++i) {
         add();
         for (std::size_t k = 0; k < between; ++k) {

@@ -11,8 +11,9 @@
 
 // The writable variables of this program, as the linker lays them out: those of the shipped sources among
 // them. They are put back before each execution, so that all begin alike.
-extern "C" char __data_start;  // NOLINT(bugprone-reserved-identifier): the linker's name
-extern "C" char _end;          // NOLINT(bugprone-reserved-identifier): the linker's name
+extern "C" char
+    __data_start;      // NOLINT(bugprone-reserved-identifier, readability-identifier-naming): the linker's
+extern "C" char _end;  // NOLINT(bugprone-reserved-identifier, readability-identifier-naming): the linker's
 
 namespace heddle::explore {
 

@@ -17,7 +17,7 @@ Heap::Heap() {
         mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         std::perror("explorer: mmap");
-        std::exit(2);
+        std::exit(2);  // NOLINT(concurrency-mt-unsafe): there is one thread only
     }
     begin_ = reinterpret_cast<std::uintptr_t>(memory);
 }
@@ -41,8 +41,7 @@ void* Heap::allocate(std::size_t size, std::size_t alignment, Pc pc) {
 }
 
 const Heap::Block* Heap::find(std::uintptr_t address) const {
-    const auto next = std::upper_bound(blocks_.begin(), blocks_.end(), address,
-                                       [](std::uintptr_t a, const Block& b) { return a < b.address; });
+    const auto next = std::ranges::upper_bound(blocks_, address, {}, &Block::address);
     return next == blocks_.begin() ? nullptr : &*(next - 1);
 }
 

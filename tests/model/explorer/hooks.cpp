@@ -103,7 +103,8 @@ void release(void* memory, Pc pc) {
 
 }  // namespace
 
-// NOLINTBEGIN(bugprone-reserved-identifier, cppcoreguidelines-macro-usage): the compiler's names, in sets
+// NOLINTBEGIN(bugprone-reserved-identifier, readability-identifier-naming): the compiler's names
+// NOLINTBEGIN(bugprone-macro-parentheses): types and parts of names
 extern "C" {
 
 void __tsan_init() {}
@@ -129,10 +130,10 @@ HEDDLE_PLAIN(16)
 
 void __tsan_vptr_update(void** a, void* value) {
     if (*a != value) {
-        plain(a, sizeof(void*), true, CALLER);
+        plain(static_cast<void*>(a), sizeof(void*), true, CALLER);
     }
 }
-void __tsan_vptr_read(void** a) { plain(a, sizeof(void*), false, CALLER); }
+void __tsan_vptr_read(void** a) { plain(static_cast<void*>(a), sizeof(void*), false, CALLER); }
 void __tsan_read_range(void* a, std::size_t size) { plain(a, size, false, CALLER); }
 void __tsan_write_range(void* a, std::size_t size) { plain(a, size, true, CALLER); }
 
@@ -224,7 +225,8 @@ void __tsan_atomic_thread_fence(int order) {
 void __tsan_atomic_signal_fence(int) {}
 
 }  // extern "C"
-// NOLINTEND(bugprone-reserved-identifier, cppcoreguidelines-macro-usage)
+// NOLINTEND(bugprone-macro-parentheses)
+// NOLINTEND(bugprone-reserved-identifier, readability-identifier-naming)
 
 void* operator new(std::size_t size) { return allocate(size, alignof(std::max_align_t), CALLER); }
 void* operator new[](std::size_t size) { return allocate(size, alignof(std::max_align_t), CALLER); }

@@ -103,12 +103,13 @@ Outcome search(Engine& explorer, const Scenario& scenario, Strategy& strategy, c
     if (options.quiet && !outcome.failed) {
         return outcome;
     }
+    const char* end = outcome.complete ? "ok, all of them" : "ok";
+    if (outcome.failed) {
+        end = "FAILED";
+    }
     std::printf("%-28s %-11s %8llu executions %9llu steps %6.2f s  %s\n", scenario.name, name,
                 static_cast<unsigned long long>(outcome.executions),
-                static_cast<unsigned long long>(explorer.steps() - steps), elapsed(),
-                outcome.failed     ? "FAILED"
-                : outcome.complete ? "ok, all of them"
-                                   : "ok");
+                static_cast<unsigned long long>(explorer.steps() - steps), elapsed(), end);
     std::fflush(stdout);
     return outcome;
 }
@@ -300,7 +301,7 @@ int main(int argc, char** argv) {
     using namespace heddle::explore;  // NOLINT(google-build-using-namespace): main is short
     try {
         new Engine;  // lives as long as the program
-        set_up();
+        set_up();    // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): so it does
         return run(parse(argc, argv));
     } catch (const std::exception& error) {
         std::fprintf(stderr, "heddle_explorer: %s\n", error.what());

@@ -38,14 +38,15 @@ struct OwnFrame {
 };
 
 struct VirtualWorker : detail::WorkerContext {
-    VirtualWorker() {
-        scheduler = reinterpret_cast<detail::Scheduler*>(this);  // only its address is used: "there is one"
-        current = detail::Running(&detail::make_control(detail::TaskKind::task, scheduler,
-                                                        TaskControl::handle_ref + TaskControl::runtime_ref));
-        current.control()->set_own_flag(TaskControl::started);
-        own = current.control();
+    VirtualWorker()
+        // Only the address of the scheduler is used: "there is one".
+        : own(&detail::make_control(detail::TaskKind::task, reinterpret_cast<detail::Scheduler*>(this),
+                                    TaskControl::handle_ref + TaskControl::runtime_ref)) {
+        scheduler = own->scheduler;
+        current = detail::Running(own);
+        own->set_own_flag(TaskControl::started);
     }
-    TaskControl* own = nullptr;
+    TaskControl* own;
     OwnFrame frame;
 };
 

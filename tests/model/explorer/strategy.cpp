@@ -121,7 +121,7 @@ unsigned Pct::schedule(const unsigned* threads, unsigned n, bool) {
 Replay::Replay(std::string_view text) {
     while (!text.empty()) {
         const std::size_t comma = text.find(',');
-        std::string_view word = text.substr(0, comma);
+        const std::string_view word = text.substr(0, comma);
         text = comma == std::string_view::npos ? std::string_view() : text.substr(comma + 1);
         if (word.starts_with('z')) {
             given_.insert(given_.end(), std::stoul(std::string(word.substr(1))), 0);

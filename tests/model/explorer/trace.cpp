@@ -49,7 +49,7 @@ private:
             while ((line.empty() || line.starts_with("atomic")) &&
                    std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) {
                 line = buffer.data();
-                line.erase(std::find(line.begin(), line.end(), '\n'), line.end());
+                line.erase(std::ranges::find(line, '\n'), line.end());
             }
             pclose(pipe);
         }

@@ -27,8 +27,8 @@ void group() {
     parallel({[&] {
                   int sum = 0;  // plain: the children's results are seen after the group
                   const auto body = [&](TaskGroup& tasks) -> Coro<int> {
-                      Task<int> a = tasks.create_task(gives(1));
-                      Task<int> b = tasks.create_task(gives(2));
+                      const Task<int> a = tasks.create_task(gives(1));
+                      const Task<int> b = tasks.create_task(gives(2));
                       co_return co_await a + co_await b;
                   };
                   sum = await(task_group(body));

@@ -89,8 +89,8 @@ template <bool Exchanged>
 void wake_up() {
     std::atomic<int> state{0};  // 1: asleep, 2: told
     parallel({[&] {
-                  int expected = 0;
                   if constexpr (Exchanged) {
+                      int expected = 0;
                       if (state.compare_exchange_strong(expected, 1)) {
                           sleep("until told");
                       }

@@ -103,7 +103,7 @@ void messages() {
                   try {
                       await(event.wait());
                   } catch (const CancelledError& error) {
-                      const std::string message = error.message();
+                      const std::string& message = error.message();
                       require(message == "a" || message == "b" || message.empty(), "garbage");
                   }
               },
@@ -198,6 +198,7 @@ void last_handle() {
     parallel({[&] {
                   const auto body = []() -> Coro<std::string> { co_return std::string(100, 'x'); };
                   const Task<std::string> task = create_task(body());
+                  // NOLINTNEXTLINE(performance-unnecessary-copy-initialization): a second handle
                   const Task<std::string> copy = task;
               },
               [&] { work(); }});
