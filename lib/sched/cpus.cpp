@@ -111,7 +111,7 @@ void name_this_thread(std::string_view name, std::string_view what) noexcept {
 
 void name_this_thread(std::string_view name, unsigned number) noexcept {
     std::array<char, 12> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    auto* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     name_this_thread(name, std::string_view(digits.data(), static_cast<std::size_t>(end - digits.data())));
 }
 
