@@ -1,6 +1,7 @@
 // heddle's entry in the comparison: `heddle_peer WORKLOAD WORKERS [numbers]`, see bench/README.md.
 
 #include "app/workloads/workloads.hpp"
+#include <heddle/detail/sync/parker.hpp>
 #include <heddle/runtime.hpp>
 
 #include <array>
@@ -35,6 +36,7 @@ constexpr std::array workloads = {
     Workload{"spawn_all", &spawn_all_root},
     Workload{"sleepers", &sleepers_root},
     Workload{"mem", nullptr, &memory},
+    Workload{"idle", nullptr, &idle},
 };
 
 /// The most memory this process ever had; not ru_maxrss, which a process inherits from who started it.
@@ -77,9 +79,11 @@ int run(int argc, char** argv) {
                                       ? workload.program(args)
                                       : heddle::run(workload.root(args), {.workers = args.workers});
         const auto ns = static_cast<double>(measured.wall.count());
-        std::printf("%sRESULT w=%s t=%u ops=%llu ns=%.2f wall_us=%.0f rss_kib=%ld\n", measured.note.c_str(),
-                    argv[1], args.workers, static_cast<unsigned long long>(measured.ops),
-                    ns / static_cast<double>(measured.ops), ns / 1e3, high_water_kib());
+        std::printf("%sRESULT w=%s t=%u ops=%llu ns=%.2f wall_us=%.0f rss_kib=%ld wakes=%llu\n",
+                    measured.note.c_str(), argv[1], args.workers,
+                    static_cast<unsigned long long>(measured.ops), ns / static_cast<double>(measured.ops),
+                    ns / 1e3, high_water_kib(),
+                    static_cast<unsigned long long>(heddle::detail::futex_wake_calls()));
         return 0;
     }
     return usage();

@@ -23,6 +23,7 @@ heddle::Coro<Measured> barrier_root(const Args& args);
 heddle::Coro<Measured> ping_pong_root(const Args& args);
 heddle::Coro<Measured> ping_pong_channel_root(const Args& args);
 Measured ping_pong_across(const Args& args);
+Measured idle(const Args& args);
 // tasks and timers
 heddle::Coro<Measured> await_each_root(const Args& args);
 heddle::Coro<Measured> spawn_all_root(const Args& args);
