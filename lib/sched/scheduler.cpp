@@ -256,14 +256,14 @@ void task_born(Scheduler& scheduler) { scheduler.born(); }
 
 void task_died(Scheduler& scheduler) noexcept { scheduler.died(); }
 
-void report_exception(Scheduler* scheduler, const char* what, const std::exception_ptr& error,
+void report_exception(Scheduler* scheduler, const char* context, const std::exception_ptr& error,
                       std::string_view name) noexcept {
-    const std::string context = description(what, name);
+    const std::string text = description(context, name);
     if (Scheduler::enter_if_alive(scheduler)) {
-        scheduler->report(context, error);
+        scheduler->report(text, error);
         scheduler->leave();
     } else {
-        print_exception(context, error);
+        print_exception(text, error);
     }
 }
 

@@ -195,7 +195,7 @@ std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
         TaskControl& control = control_of_child(child, false);
         control.frame = &child;
     }
-    for (ForkChild& child : children) {
+    for (const ForkChild& child : children) {
         post_behind(*made(child.control.load(relaxed)));  // relaxed: made above
     }
     static_cast<void>(worker);
