@@ -257,5 +257,20 @@ TEST_P(Context, ManyVariablesInManyTasks) {
     run(main());
 }
 
+struct Counting {
+    int copies = 0;
+    Counting() = default;
+    Counting(const Counting& other) : copies(other.copies + 1) {}
+    Counting(Counting&& other) noexcept : copies(other.copies) {}
+    Counting& operator=(const Counting&) = delete;
+    Counting& operator=(Counting&&) = delete;
+    ~Counting() = default;
+};
+
+TEST(ContextTest, a_default_that_is_given_up_is_moved) {
+    const ContextVar<Counting> variable("never set");
+    EXPECT_EQ(variable.get(Counting()).copies, 0);
+}
+
 }  // namespace
 }  // namespace heddle::test

@@ -342,6 +342,14 @@ TEST_P(QueueMany, an_item_that_cannot_be_moved_takes_no_other_with_it) {
     });
 }
 
+TEST(QueueManyOutside, what_cannot_be_put_any_more_is_destroyed) {
+    heddle::Queue<int> queue;
+    queue.shutdown();
+    std::vector<int> values = numbers(0, 3);
+    EXPECT_THROW(queue.put_many_blocking(std::move(values)), QueueShutDown);
+    EXPECT_TRUE(values.empty());  // NOLINT(bugprone-use-after-move): that is the question
+}
+
 TEST(QueueManyOutside, waiting_outside_of_a_task_is_refused) {
     heddle::Queue<int> queue(1);
     std::vector<int> values = numbers(0, 2);
