@@ -94,7 +94,12 @@ Coro<Task<T>> next_completed(std::shared_ptr<Completions<T>> all, std::int64_t d
         throw;
     }
     if (!task) {
-        std::optional<Task<T>> ended_in_time = all->ended.try_get();
+        std::optional<Task<T>> ended_in_time;
+        try {
+            ended_in_time = all->ended.try_get();
+        } catch (const QueueShutDown&) {
+            throw std::bad_alloc();
+        }
         if (!ended_in_time) {
             throw TimeoutError();
         }

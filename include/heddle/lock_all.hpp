@@ -33,7 +33,7 @@ private:
     Suspension suspension_;
     WaitPlace place_;
     bool cancelled_ = false;
-    bool out_of_memory_ = false;
+    std::exception_ptr error_;  // of a wait that could not begin
 };
 
 }  // namespace detail

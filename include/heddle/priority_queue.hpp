@@ -51,7 +51,17 @@ public:
 
     void push(T&& value) {
         error() = nullptr;
-        heap_.push(hold(std::move(value)));
+        Holder held = hold(std::move(value));
+        try {
+            heap_.push(std::move(held));
+        } catch (...) {  // out of memory: the value is the caller's again
+            if constexpr (std::is_move_assignable_v<T>) {
+                if (held.value) {
+                    value = std::move(*held.value);
+                }
+            }
+            throw;
+        }
     }
     /// Throws what a comparison of the last push threw.
     void rethrow_error() {

@@ -80,6 +80,7 @@ Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) 
         if (!undisturbed) {
             state.watch.raise_cancelled();
         }
+        state.watch.rethrow_failure();
     }
     Waited<T> result;
     for (Task<T>& task : tasks) {

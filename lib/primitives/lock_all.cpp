@@ -1,9 +1,9 @@
 #include <heddle/lock_all.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <functional>
 #include <limits>
-#include <new>
 #include <stdexcept>
 
 namespace heddle::detail {
@@ -29,8 +29,8 @@ bool LockAllWait::take_rest() noexcept {
         Permits& permits = locks_[held_]->permits_;
         try {
             permits.prepare();
-        } catch (const std::bad_alloc&) {
-            out_of_memory_ = true;
+        } catch (...) {
+            error_ = std::current_exception();
             return true;
         }
         if (!permits.take()) {
@@ -43,7 +43,12 @@ bool LockAllWait::take_rest() noexcept {
 
 std::coroutine_handle<> LockAllWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
-    suspension_.begin(*this);  // throws outside of a task, before it is counted as a waiter
+    try {
+        suspension_.begin(*this);
+    } catch (...) {  // outside of a task, or no memory: what has been taken is given back by finish()
+        error_ = std::current_exception();
+        return frame_;
+    }
     return take_rest() || !sleep() ? frame_ : std::noop_coroutine();
 }
 
@@ -82,12 +87,12 @@ std::coroutine_handle<> LockAllWait::woken(WakeHook& hook) noexcept {
 }
 
 void LockAllWait::finish() {
-    if (cancelled_ || out_of_memory_) {
+    if (cancelled_ || error_ != nullptr) {
         while (held_ > 0) {
             locks_[--held_]->release();
         }
-        if (out_of_memory_) {
-            throw std::bad_alloc();
+        if (error_ != nullptr) {
+            std::rethrow_exception(error_);
         }
         throw_cancelled(suspension_.waiter());
     }

@@ -21,6 +21,7 @@ bool PutBatchWait::put_what_fits() noexcept {
 }
 
 void PutBatchWait::put(std::size_t n) noexcept {
+    const EpochPin pin;  // who gets the last item may destroy the queue
     const std::size_t stored = store(done_, n, error_);
     done_ += stored;
     core_.give_slots_back(n - stored);
@@ -28,7 +29,13 @@ void PutBatchWait::put(std::size_t n) noexcept {
 
 std::coroutine_handle<> PutBatchWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
-    suspension_.begin(*this);  // throws outside of a task, before anything is taken
+    try {
+        suspension_.begin(*this);
+    } catch (
+        ...) {  // outside of a task, or no memory: what is in is still to be taken off the caller's hands
+        error_ = std::current_exception();
+        return frame_;
+    }
     return go_on() ? frame_ : std::noop_coroutine();
 }
 

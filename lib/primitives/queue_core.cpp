@@ -55,16 +55,18 @@ void QueueCore::give_slots_back(std::size_t n) {
     }
 }
 
-void QueueCore::throw_if_ended() const {
-    const std::int64_t w = items.count();
-    if ((w & closed_bit) != 0 && (w & inflight_mask) == 0) {  // else a put is still on its way
-        throw QueueShutDown();
+bool QueueCore::try_take_item() {
+    while (!items.try_take(item)) {
+        const std::int64_t w = items.count();
+        if ((w & closed_bit) == 0 || (w & inflight_mask) != 0) {
+            return false;  // open, or a put is still on its way
+        }
+        if (w < item) {
+            throw QueueShutDown();
+        }
+        // An item was put, and the queue closed, after we had looked.
     }
-}
-
-void QueueCore::throw_no_item() const {
-    throw_if_ended();
-    throw QueueEmpty();
+    return true;
 }
 
 void QueueCore::throw_no_slot() const {

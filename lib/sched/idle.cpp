@@ -27,11 +27,11 @@ IdleWord::IdleWord(unsigned workers) {
     }
 }
 
-int IdleWord::choose_in(unsigned group) noexcept {
+int IdleWord::choose_in(unsigned group, bool always) noexcept {
     Atomic<std::uint64_t>& word = groups_[group]->word;
     std::uint64_t w = word.fetch_add(0, acq_rel);  // acq_rel [idle]: an RMW even if nothing changes
     for (;;) {
-        if (searching_in(w) != 0) {
+        if (searching_in(w) != 0 && !always) {
             return -2;
         }
         if ((w & sleepers_mask) == 0) {
@@ -51,11 +51,11 @@ int IdleWord::choose_in(unsigned group) noexcept {
     }
 }
 
-int IdleWord::choose_sleeper(unsigned near) noexcept {
+int IdleWord::choose_sleeper(unsigned near, bool always) noexcept {
     const auto n = static_cast<unsigned>(groups_.size());
     const unsigned first = near / group_size;
     for (unsigned i = 0; i < n; ++i) {
-        const int chosen = choose_in((first + i) % n);
+        const int chosen = choose_in((first + i) % n, always);
         if (chosen != -1) {
             return chosen;  // a worker, or -2: a searcher will see the task
         }

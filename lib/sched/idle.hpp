@@ -9,7 +9,7 @@
 
 // Who sleeps and who searches.
 //
-// One word per group of up to 48 workers: { sentinel:8 | searching:8 | sleepers:48 }. Every transition is
+// One word per group of up to 48 workers: { unused:8 | searching:8 | sleepers:48 }. Every transition is
 // an RMW on it, so they are totally ordered:
 //
 // [idle] a producer makes its task visible and then does an RMW on the word; a worker does an RMW on the
@@ -25,15 +25,15 @@
 //
 // The sentinel also comes for what was too young to be stolen when the last searcher gave up. While it looks
 // often, a push to a lane wakes nobody at all. It is always there: whoever goes to sleep while others run
-// takes the watch if it is free; whoever leaves it does so to search, and the last to stop searching wakes
-// another sleeper, unless there is none. [watch] Left, or slowed down, because nobody runs: by an RMW before
+// takes the watch if it is free; whoever leaves it does so to search, and wakes another sleeper, unless there
+// is none, when it has found something. [watch] Left, or slowed down, because nobody runs: by an RMW before
 // the last look at the sleepers, so that a worker that was awake again, by its RMW on the word, sees it in
 // its next push.
 //
 // A worker may stand still at any point, for as long as the system does not let it run, also one that has
 // just been chosen and counts as searching. So that the others do not wait for it, the sentinel looks at
-// everything, and it never sleeps quite for ever: while all sleep, it looks once a second. It is woken last,
-// since who is chosen may be the one that does not come.
+// everything, and it never sleeps quite for ever: while all sleep, it looks once a second. It is woken last
+// of its group, since who is chosen may be the one that does not come.
 
 namespace heddle::detail {
 
@@ -43,9 +43,9 @@ public:
 
     explicit IdleWord(unsigned workers);
 
-    /// A sleeper to wake, who then counts as searching; negative: none, or somebody searches already.
-    /// `near` is a worker whose group is asked first.
-    [[nodiscard]] int choose_sleeper(unsigned near) noexcept;
+    /// A sleeper to wake, who then counts as searching; negative: none, or somebody searches already, unless
+    /// `always`. `near` is a worker whose group is asked first.
+    [[nodiscard]] int choose_sleeper(unsigned near, bool always = false) noexcept;
     /// The cheap look of a worker that has pushed to its own lane.
     [[nodiscard]] bool may_need_wake() const noexcept;
 
@@ -58,8 +58,8 @@ public:
     [[nodiscard]] bool sleep(unsigned worker, bool searching) noexcept;
     /// After sleeping: true if the worker was chosen and counts as searching; false if it woke by itself.
     [[nodiscard]] bool woken(unsigned worker) noexcept;
-    /// The last look has found work: true if the worker is awake and counts as searching, false if somebody
-    /// has chosen it meanwhile (then it counts as searching as well).
+    /// A look from the sleeper's place has found work: the worker is awake and counts as searching, also if
+    /// somebody has chosen it meanwhile.
     void wake_self_searching(unsigned worker) noexcept;
 
     /// One sleeper per runtime keeps watch: often while others run, now and then while all sleep. True: it
@@ -83,7 +83,7 @@ private:
         unsigned workers = 0;
         char pad[cache_line - 16]{};
     };
-    [[nodiscard]] int choose_in(unsigned group) noexcept;
+    [[nodiscard]] int choose_in(unsigned group, bool always) noexcept;
 
     std::vector<std::unique_ptr<Group>> groups_;
     static constexpr std::uint32_t slow = std::uint32_t{1} << 31U;

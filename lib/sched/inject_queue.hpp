@@ -22,9 +22,9 @@ public:
     /// Worker `worker` only.
     void push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) noexcept;
     [[nodiscard]] std::size_t pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max) noexcept {
-        const std::size_t n = pop_queued(worker, tasks, max);
-        // acquire [overflow]: looked at by every worker before it sleeps
-        return n < max && overflow_.load(acquire) != nullptr ? n + pop_overflow(tasks + n, max - n) : n;
+        // First, or they would wait for as long as the queue is not empty. acquire [overflow]
+        const std::size_t n = max != 0 && overflow_.load(acquire) != nullptr ? pop_overflow(tasks, max) : 0;
+        return n + pop_queued(worker, tasks + n, max - n);
     }
     [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
     /// About; never 0 while something is there.

@@ -126,7 +126,8 @@ public:
     /// thieves. (Spilling renumbers, and so makes tasks younger than they are.)
     [[nodiscard]] std::uint32_t end() const noexcept { return tail_.load(acquire); }  // acquire [tail]
     [[nodiscard]] bool waits_before(std::uint32_t end) const noexcept {
-        return static_cast<std::int32_t>(end - real(head_.load(acquire))) > 0;  // acquire [slots]
+        const std::uint64_t head = head_.load(acquire);  // acquire [slots]
+        return steal(head) == real(head) && static_cast<std::int32_t>(end - real(head)) > 0;
     }
     /// A hint for thieves and for the re-check before parking.
     [[nodiscard]] std::uint32_t size() const noexcept {

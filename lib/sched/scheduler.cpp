@@ -158,8 +158,8 @@ void Scheduler::inject(TaskControl& task) noexcept {
     leave();  // *this may be gone
 }
 
-void Scheduler::notify(unsigned near) noexcept {
-    if (const int chosen = idle_.choose_sleeper(near); chosen >= 0) {
+void Scheduler::notify(unsigned near, bool always) noexcept {
+    if (const int chosen = idle_.choose_sleeper(near, always); chosen >= 0) {
         const auto worker = static_cast<unsigned>(chosen);
         idle_.leave_watch(worker);
         workers_[worker]->parker().unpark();

@@ -25,7 +25,8 @@ public:
     /// Any thread that is not one of our workers. `task` has been claimed, so the runtime lives until the
     /// push; the visit keeps it from being destroyed before the call is over.
     void inject(TaskControl& task) noexcept;
-    void notify(unsigned near) noexcept;
+    /// Wakes a sleeper, if there is one and nobody searches; `always`: also if somebody does.
+    void notify(unsigned near, bool always = false) noexcept;
     /// The same for a worker that has pushed to its own lane: free unless somebody sleeps.
     void notify_local(unsigned worker) noexcept {
         if (idle_.may_need_wake()) [[unlikely]] {

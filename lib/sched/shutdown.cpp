@@ -26,8 +26,8 @@ void Scheduler::cancel_all() noexcept {
         [](TaskControl& control, void* scheduler) {
             const ControlRef ref = ref_if_alive(control);
             if (ref && ref->scheduler == scheduler && ref->kind == TaskKind::task && !ref->done() &&
-                !ref->has_flag(TaskControl::shut_down)) {
-                ref->set_flag(TaskControl::shut_down);
+                // relaxed: only says that we have been here
+                (ref->marks.fetch_or(TaskControl::shut_down, relaxed) & TaskControl::shut_down) == 0) {
                 cancel_control(*ref, nullptr, 0);
             }
         },

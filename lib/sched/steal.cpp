@@ -25,6 +25,7 @@ constexpr std::int64_t lazy_watch_ns = 10'000'000;
 // While all sleep: only in case that a worker which was woken stands still.
 constexpr std::int64_t slow_watch_ns = 1'000'000'000;
 constexpr std::int64_t overdue_ns = lazy_watch_ns / 10;
+constexpr std::int64_t unsettled_ns = 1'000'000;
 constexpr unsigned pauses_per_round = 16;
 
 std::uint32_t next_random(std::uint32_t& state) noexcept {  // xorshift, Marsaglia 2003
@@ -93,6 +94,11 @@ Worker::Work Worker::search_until_parked() {
     return {};
 }
 
+/// Children that may be stolen: their thief needs memory for their blocks.
+bool Worker::has_forks(const Worker& victim) noexcept {
+    return !victim.forks.looks_empty() && fork_adoptable();
+}
+
 /// Once at every other worker's lanes, beginning with any.
 Worker::Work Worker::look_around(std::int64_t now) {
     const auto n = static_cast<unsigned>(scheduler->workers_.size());
@@ -110,7 +116,7 @@ Worker::Work Worker::look_around(std::int64_t now) {
 }
 
 Worker::Work Worker::steal_from(Worker& victim, std::int64_t now) {
-    if (!victim.forks.looks_empty() && fork_adoptable()) {
+    if (has_forks(victim)) {
         if (ForkChild* child = victim.forks.steal(); child != nullptr) {
             return {nullptr, child};
         }
@@ -189,8 +195,15 @@ bool Worker::anything_to_do() {
     }
     const std::int64_t now = now_ns();
     return std::ranges::any_of(scheduler->workers_, [&](const auto& worker) {
-        return worker.get() != this && (!worker->forks.looks_empty() || ripe(*worker, now));
+        return worker.get() != this && (has_forks(*worker) || ripe(*worker, now));
     });
+}
+
+/// When this worker has to look after its timers. Somebody who holds the wheel may be about to link one that
+/// was armed meanwhile, and does not wake us.
+std::int64_t Worker::own_deadline() const noexcept {
+    const std::int64_t next = timers_.next_deadline();
+    return timers_.settled() ? next : std::min(next, now_ns() + unsettled_ns);
 }
 
 void Worker::park_idle(bool searching) {
@@ -210,8 +223,9 @@ void Worker::park_idle(bool searching) {
     std::int64_t period = close_watch_ns;
     bool watching = !single_ && idle.take_watch(index_);
     bool slow = false;
+    bool found = false;
     for (;;) {
-        const std::int64_t own = timers_.next_deadline();
+        const std::int64_t own = own_deadline();
         std::int64_t pause = period;
         if (watching && idle.sleepers() == scheduler->workers()) {
             // Nobody runs: nothing can be stuck, and an idle runtime uses next to no CPU.
@@ -224,14 +238,26 @@ void Worker::park_idle(bool searching) {
             pause = period = close_watch_ns;
         }
         const std::int64_t watch = watching ? now_ns() + pause : never;
-        if (parker_.park(std::min(own, watch)) || own <= watch || !keep_watch(period)) {
+        if (parker_.park(std::min(own, watch)) || own <= watch) {
+            break;
+        }
+        found = !keep_watch(period);
+        if (found) {
             break;
         }
     }
     if (watching) {
         idle.leave_watch(index_);
     }
-    searching_ = idle.woken(index_);
+    if (found) {
+        // Counts as searching, whatever the limit, so that the torch is passed; and somebody else takes the
+        // watch, also if one who counts as searching stands still.
+        idle.wake_self_searching(index_);
+        searching_ = true;
+        left_watch_ = true;
+    } else {
+        searching_ = idle.woken(index_);
+    }
     // Work came so soon that looking a little longer would have saved a sleep and a wake-up.
     if (const std::int64_t full = scheduler->options().spin_ns; now_ns() - asleep < full) {
         spin_ns_ = full;
@@ -252,7 +278,7 @@ bool Worker::keep_watch(std::int64_t& period) {
             continue;
         }
         static_cast<void>(fire_overdue(*worker, now));
-        if (!worker->forks.looks_empty() || ripe(*worker, now)) {
+        if (has_forks(*worker) || ripe(*worker, now)) {
             return false;
         }
         waiting = waiting || worker->has_stealable();

@@ -36,6 +36,11 @@ public:
         return next_deadline_.load(acquire);  // acquire [wheel]: a hint, refreshed under the lock
     }
 
+    /// False: somebody holds the wheel, or a change waits to be made, and next_deadline() may become earlier.
+    [[nodiscard]] bool settled() const noexcept {
+        return !locked_.load(acquire) && changes_.load(acquire) == nullptr;  // acquire [wheel], [stack]
+    }
+
 private:
     static constexpr unsigned levels = 6;
     static constexpr unsigned slot_bits = 6;

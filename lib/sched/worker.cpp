@@ -6,6 +6,7 @@
 #include <heddle/error.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace heddle::detail {
 
@@ -31,15 +32,20 @@ Worker::Worker(Scheduler& owner, unsigned index, bool single)
 void Worker::run() {
     this_worker = this;
     while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
-        if (TaskControl* task = next_local(); task != nullptr) {
+        TaskControl* const task = next_local();
+        if (task != nullptr) {
             stop_searching();
             execute(*task);
-            if (tick_ % relief_period == 0) [[unlikely]] {
-                execute(relieve());
-            }
-            continue;
         }
-        execute(search());
+        if (tick_ % relief_period == 0) [[unlikely]] {
+            if (const Work stuck = relieve()) {
+                stop_searching();
+                execute(stuck);
+            }
+        }
+        if (task == nullptr) {
+            execute(search());
+        }
     }
     this_worker = nullptr;
 }
@@ -48,8 +54,9 @@ void Worker::run() {
 void Worker::stop_searching() noexcept {
     if (searching_) [[unlikely]] {
         searching_ = false;
-        if (scheduler->idle_.stop_search(index_)) {
-            scheduler->notify(index_);  // the last searcher passes the torch
+        const bool last = scheduler->idle_.stop_search(index_);
+        if (const bool left_watch = std::exchange(left_watch_, false); last || left_watch) {
+            scheduler->notify(index_, left_watch);  // the last searcher passes the torch
         }
     }
 }

@@ -82,6 +82,8 @@ private:
     [[nodiscard]] Work relieve();
     [[nodiscard]] std::size_t fire_overdue(Worker& late, std::int64_t now) noexcept;
     [[nodiscard]] bool anything_to_do();
+    [[nodiscard]] static bool has_forks(const Worker& victim) noexcept;
+    [[nodiscard]] std::int64_t own_deadline() const noexcept;
     void park_idle(bool searching);
     [[nodiscard]] bool keep_watch(std::int64_t& period);
 
@@ -89,6 +91,7 @@ private:
     const bool single_;
     bool behind_ = false;  // pushes go to the back: a batch of timers
     bool searching_ = false;
+    bool left_watch_ = false;  // having found work, and nobody has been woken to watch instead
     std::uint32_t tick_ = 0;
     std::uint32_t slot_streak_ = 0;
     std::uint32_t random_;

@@ -18,6 +18,7 @@ void settle_race(RaceState& state, bool undisturbed, const std::exception_ptr& c
     if (error != nullptr) {
         std::rethrow_exception(error);
     }
+    state.watch.rethrow_failure();                        // the winner's result could not be moved
     if (state.winner.load(acquire) == RaceState::none) {  // acquire [race]
         throw CancelledError();  // somebody found the competitors by all_tasks() and cancelled them all
     }

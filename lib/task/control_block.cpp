@@ -73,9 +73,9 @@ TaskControl& init_control(TaskControl* control, TaskKind kind, Scheduler* schedu
     control->frame = nullptr;
     control->kind = kind;
     control->outcome = Outcome::none;
-    control->flags.store(0, relaxed);          // relaxed: not shared yet
-    control->retrieved.store(false, relaxed);  // relaxed: not shared yet
-    control->join.store(0, relaxed);           // relaxed: not shared yet
+    control->flags.store(0, relaxed);  // relaxed: not shared yet
+    control->marks.store(0, relaxed);  // relaxed: not shared yet
+    control->join.store(0, relaxed);   // relaxed: not shared yet
     control->scheduler = scheduler;
     control->refs.store(refs, release);  // release [refs]: all_tasks() takes a reference and reads the rest
     return *control;
@@ -95,7 +95,7 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
 // Unchecked: nobody else is left to change the name.
 void TaskControl::release_control(TaskControl& control) noexcept HEDDLE_UNCHECKED_LOCKING {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
-    if (control.outcome == Outcome::error && !control.retrieved.load(relaxed))
+    if (control.outcome == Outcome::error && (control.marks.load(relaxed) & TaskControl::retrieved) == 0)
         [[unlikely]] {  // relaxed: as above
         report_exception(control.scheduler, "Task exception was never retrieved", stored_exception(control),
                          extras != nullptr ? extras->name : std::string_view());
@@ -153,6 +153,12 @@ void complete_control(TaskControl& control) noexcept {
         store_exception(control, Outcome::cancelled, nullptr);
     }
     finish_join(control);
+}
+
+void abandon_control(TaskControl& control, std::uint32_t refs) noexcept {
+    store_exception(control, Outcome::cancelled, nullptr);
+    complete_control(control);
+    control.drop_ref(refs);
 }
 
 void finish_join(TaskControl& control) noexcept {

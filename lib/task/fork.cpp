@@ -36,7 +36,7 @@ TaskControl& give_control(ForkChild& child, TaskControl& fresh, std::uintptr_t s
             return fresh;
         }
         if (made(seen) != nullptr) {
-            fresh.drop_ref(TaskControl::runtime_ref);
+            abandon_control(fresh, TaskControl::runtime_ref);
             return *made(seen);
         }
     }
@@ -58,7 +58,7 @@ TaskControl& control_of_child(ForkChild& child, bool started) {
         try {
             extras_of(fresh).context = std::move(context);
         } catch (...) {
-            fresh.drop_ref(TaskControl::runtime_ref);
+            abandon_control(fresh, TaskControl::runtime_ref);
             throw;
         }
     }

@@ -79,7 +79,7 @@ struct ThreadExit {
             }
             c.n = max_cached;
         }
-        cache.armed = false;
+        cache.over = true;
     }
 };
 
@@ -94,6 +94,9 @@ void arm() noexcept {
 }  // namespace
 
 void* refill(std::size_t size_class) {
+    if (cache.over) [[unlikely]] {
+        return upstream_allocate((size_class + 1) * granule);
+    }
     if (!cache.armed) {
         arm();
     }
@@ -107,6 +110,10 @@ void* refill(std::size_t size_class) {
 }
 
 void surplus(std::size_t size_class, void* block) noexcept {
+    if (cache.over) [[unlikely]] {
+        upstream_free(block);
+        return;
+    }
     if (!cache.armed) {
         arm();
         deallocate(block, (size_class + 1) * granule);

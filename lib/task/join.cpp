@@ -93,7 +93,7 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
         task_born(scheduler);
     } catch (...) {
         if (made != nullptr) {
-            made->drop_ref(TaskControl::handle_ref + TaskControl::runtime_ref);
+            abandon_control(*made, TaskControl::handle_ref + TaskControl::runtime_ref);
         }
         frame.destroy();
         throw;
@@ -178,7 +178,7 @@ std::vector<Task<void>> all_tasks() {
             auto& s = *static_cast<Search*>(context);
             if (detail::ControlRef ref = detail::ref_if_alive(control);
                 ref && ref->scheduler == s.scheduler && ref->kind != detail::TaskKind::internal &&
-                !ref->done()) {
+                ref->kind != detail::TaskKind::future && !ref->done()) {
                 s.found.emplace_back(std::move(ref));
             }
         },

@@ -243,12 +243,15 @@ struct AllLocks : Scenario {
         auto held = co_await lock_all(a, b, c);
         co_await yield();
     }
+    /// A child of gather gets its control block when it first waits, and then it holds `a` already.
+    Coro<void> in_children() { co_await gather(all(), all()); }
     Coro<void> act() override {
         auto body = [this](TaskGroup& group) -> Coro<void> {
             auto held = co_await b.scoped();
             std::vector<Task<void>> cancelled;
             for (int i = 0; i < many; ++i) {
                 static_cast<void>(group.create_task(some()));
+                static_cast<void>(group.create_task(in_children()));
                 cancelled.push_back(group.create_task(all()));
                 static_cast<void>(group.create_task(all()));
             }

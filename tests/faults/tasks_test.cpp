@@ -191,7 +191,19 @@ struct Gathered : Scenario {
 TEST_P(FaultsTasks, Gather) { fail_each<Gathered>(); }
 
 struct WaitedFor : Scenario {
+    Coro<int> give_late(int value) {
+        for (int i = 0; i < 5; ++i) {
+            co_await yield();
+        }
+        co_return value;
+    }
     Coro<void> act() override {
+        std::vector<Task<int>> late;
+        for (int i = 0; i < 3; ++i) {
+            late.push_back(create_task(give_late(i)));
+        }
+        const Waited<int> ended = co_await wait(late);
+        EXPECT_TRUE(ended.pending.empty()) << "wait() has returned too early";
         const Task<int> one = create_task(give(1));
         const Task<int> two = create_task(give(2));
         const Task<int> three = create_task(give(3));

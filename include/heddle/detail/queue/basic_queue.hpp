@@ -243,8 +243,8 @@ public:
     }
     /// Throws QueueEmpty, or QueueShutDown, instead of waiting.
     T get_nowait() {
-        if (!block_.items.try_take(QueueCore::item)) {
-            block_.throw_no_item();
+        if (!block_.try_take_item()) {
+            throw QueueEmpty();
         }
         return block_.get();
     }
@@ -268,8 +268,7 @@ public:
     }
     /// Empty if it would have to wait. Throws QueueShutDown.
     [[nodiscard]] std::optional<T> try_get() {
-        if (!block_.items.try_take(QueueCore::item)) {
-            block_.throw_if_ended();
+        if (!block_.try_take_item()) {
             return std::nullopt;
         }
         return block_.get();
@@ -300,8 +299,7 @@ public:
     /// get_many() that returns an empty vector instead of waiting. Throws QueueShutDown.
     [[nodiscard]] std::vector<T> try_get_many(std::size_t max) {
         const std::size_t most = at_least_one(max);
-        if (!block_.items.try_take(QueueCore::item)) {
-            block_.throw_if_ended();
+        if (!block_.try_take_item()) {
             return {};
         }
         return block_.get(most);

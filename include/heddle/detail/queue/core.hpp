@@ -63,14 +63,12 @@ public:
     void give_items_back(std::size_t n);
     void give_slots_back(std::size_t n);
 
-    /// Throws QueueShutDown if no item will ever come.
-    void throw_if_ended() const;
-    /// Throws QueueShutDown or QueueEmpty: why get_nowait() has no item.
-    [[noreturn]] void throw_no_item() const;
+    /// Takes an item's permit, if there is one now. Throws QueueShutDown if none will ever come.
+    [[nodiscard]] bool try_take_item();
     [[noreturn]] void throw_no_slot() const;
     void task_done();
 
-    /// Under an EpochPin; `drain` pops and destroys all items and returns how many.
+    /// Under an EpochPin.
     void shutdown(bool immediate);
 
     Permits slots;

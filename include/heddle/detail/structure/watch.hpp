@@ -3,12 +3,42 @@
 #include <heddle/detail/structure/scope.hpp>
 
 #include <coroutine>
+#include <exception>
 #include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
 namespace heddle::detail {
+
+/// A scope whose children end the others when they fail; to be cancelled is no failure.
+class WatchScope : public ForkScope {
+public:
+    explicit WatchScope(std::span<ForkChild> all) noexcept : ForkScope(all, &WatchScope::helper_ended) {}
+    /// Throws what the first helper that failed ended with.
+    void rethrow_failure() const {
+        if (const ForkChild* child = failed_.load(acquire); child != nullptr) {  // acquire [child]
+            std::rethrow_exception(completion_of(*child).error());
+        }
+    }
+
+private:
+    static Completion<Void>& completion_of(const ForkChild& child) noexcept {
+        return std::coroutine_handle<Promise<void>>::from_address(child.frame.address()).promise().completion;
+    }
+    static void helper_ended(ForkScope& scope, ForkChild& child) noexcept {
+        ForkChild* expected = nullptr;
+        if (!child.never_ran && completion_of(child).kind() == Outcome::error &&
+            // acq_rel [child]: the first failure counts
+            static_cast<WatchScope&>(scope).failed_.compare_exchange_strong(expected, &child, acq_rel,
+                                                                            relaxed) &&
+            !scope.was_cancelled()) {
+            scope.cancel_children();
+        }
+    }
+
+    Atomic<ForkChild*> failed_{nullptr};
+};
 
 /// Runs helper coroutines of one operation as children of the running task and joins them; any of them may
 /// end the others with stop(). Awaited once; gives false if the task was asked to stop meanwhile (the helpers
@@ -28,20 +58,26 @@ public:
     [[nodiscard]] bool await_ready() const noexcept { return coros_.empty(); }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
         children_ = std::make_unique<ForkChild[]>(coros_.size());
-        scope_ = std::make_unique<TolerantScope>(std::span(children_.get(), coros_.size()));
+        scope_ = std::make_unique<WatchScope>(std::span(children_.get(), coros_.size()));
         for (std::size_t i = 0; i < coros_.size(); ++i) {
             bind_child(*scope_, children_[i], coros_[i]);
         }
         return transfer(scope_->start(parent));
     }
     bool await_resume() { return scope_ == nullptr || !scope_->was_cancelled(); }
+    /// Throws what a helper failed with, if one did (out of memory).
+    void rethrow_failure() const {
+        if (scope_ != nullptr) {
+            scope_->rethrow_failure();
+        }
+    }
     /// After false: throws CancelledError with its message.
     [[noreturn]] void raise_cancelled() { throw_cancelled(scope_->parent_waiter()); }
 
 private:
     std::vector<Coro<void>> coros_;
     std::unique_ptr<ForkChild[]> children_;  // NOLINT(modernize-avoid-c-arrays): ForkChild cannot move
-    std::unique_ptr<TolerantScope> scope_;
+    std::unique_ptr<WatchScope> scope_;
 };
 
 }  // namespace heddle::detail

@@ -46,15 +46,17 @@ struct alignas(cache_line) TaskControl : Waiter {
     TaskKind kind = TaskKind::free;
     Outcome outcome = Outcome::none;
     Atomic<std::uint8_t> flags{0};
-    Atomic<bool> retrieved{false};  // somebody has looked at the error, or will
+    Atomic<std::uint8_t> marks{0};  // retrieved, shut_down
     Atomic<std::uintptr_t> join{0};
     std::uint64_t join_seq = 0;  // of the inline joiner; written under BUSY
     Atomic<TaskExtras*> extras{nullptr};
     Scheduler* scheduler = nullptr;
 
-    static constexpr std::uint8_t started = 1;     // owner only: the root frame has been resumed once
-    static constexpr std::uint8_t boxed = 2;       // owner only: the value lies behind a ResultBox
-    static constexpr std::uint8_t shut_down = 16;  // cancelled by the runtime's shutdown
+    static constexpr std::uint8_t started = 1;  // owner only: the root frame has been resumed once
+    static constexpr std::uint8_t boxed = 2;    // owner only: the value lies behind a ResultBox
+    // marks, by anybody: in a byte of their own, since the owner's flags are stored without an RMW.
+    static constexpr std::uint8_t retrieved = 1;  // somebody has looked at the error, or will
+    static constexpr std::uint8_t shut_down = 2;  // cancelled by the runtime's shutdown
     static constexpr std::uint8_t observed =
         8;  // its root frame looks itself whether it is cancelled at the start
 
@@ -62,7 +64,7 @@ struct alignas(cache_line) TaskControl : Waiter {
         return (flags.load(relaxed) & flag) != 0;  // relaxed: ordered by [join], or owner only
     }
     void mark_retrieved() noexcept {
-        retrieved.store(true, relaxed);  // relaxed: read when the last reference has gone
+        marks.fetch_or(retrieved, relaxed);  // relaxed: read when the last reference has gone
     }
     void set_flag(std::uint8_t flag) noexcept {
         flags.fetch_or(flag, relaxed);  // relaxed: ordered by [join], or owner only
@@ -154,6 +156,9 @@ private:
 /// ACTIVE -> DONE with the outcome already stored; a request still pending turns a value into "cancelled".
 /// Wakes joiners, hands callbacks to the scheduler. Does not drop a reference.
 void complete_control(TaskControl& control) noexcept;
+
+/// A block that will not be used after all: all_tasks() may have given out a handle to it, so it ends first.
+void abandon_control(TaskControl& control, std::uint32_t refs) noexcept;
 
 /// Second half of complete_control: publishes the outcome and wakes whoever waits for it.
 void finish_join(TaskControl& control) noexcept;

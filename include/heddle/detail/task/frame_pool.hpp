@@ -24,6 +24,7 @@ struct Class {
 struct Cache {
     Class of[classes];
     bool armed = false;
+    bool over = false;  // the clean-up has run: whatever still ends on this thread goes to tbbmalloc
 };
 extern constinit thread_local Cache cache;
 

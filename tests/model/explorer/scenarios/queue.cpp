@@ -103,6 +103,27 @@ const Register r3{
     {"queue.shutdown", "put, shutdown, the last get and a cancelled one", shutdown<false>, 2, 0}};
 const Register r4{{"queue.shutdown_now", "the same with an immediate shutdown", shutdown<true>, 2, 0}};
 
+// What was put before the shutdown is there, also for who had looked before the put.
+void shutdown_nowait() {
+    Queue<int> queue;
+    int got = none;
+    parallel({[&] {
+                  try {
+                      got = queue.try_get().value_or(none);
+                  } catch (const QueueShutDown&) {
+                      got = shut;
+                  }
+              },
+              [&] {
+                  put(queue, 1);
+                  queue.shutdown();
+              }});
+    require(got != shut, "shut down, with an item in the queue");
+    balance(queue, {1}, {got});
+}
+const Register r18{{"queue.shutdown_nowait", "one looks for an item, another one puts it and shuts down",
+                    shutdown_nowait, 2, 1}};
+
 void shutdown_twice() {
     Queue<int> queue;
     put(queue, 1);
