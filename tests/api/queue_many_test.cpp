@@ -370,7 +370,7 @@ TEST(QueueManyOutside, waiting_outside_of_a_task_is_refused) {
     EXPECT_THROW(awaiter.await_resume(), std::runtime_error);
     EXPECT_EQ(putters(queue), 0U);
     EXPECT_EQ(queue.qsize(), 1);
-    EXPECT_EQ(values, numbers(1, 1));
+    EXPECT_EQ(values, numbers(1, 2));
 }
 
 }  // namespace
