@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <optional>
@@ -61,6 +62,30 @@ protected:
         };
         runtime().spawn(both()).wait_blocking();
     }
+    /// Whoever fires the timers gets all their tasks, and the first of these keeps him until the others have
+    /// run elsewhere.
+    void each_timer_has_a_worker_behind_a_long_step() {
+        const unsigned n = workers() - 1;
+        std::atomic<unsigned> inside{0};
+        auto sleeps = [&]() -> Coro<void> {
+            co_await sleep(1ms);
+            ++inside;
+            until_blocking([&] { return inside == n; });
+        };
+        auto all = [&]() -> Coro<void> {
+            std::vector<Task<void>> sleepers;
+            for (unsigned i = 0; i < n; ++i) {
+                sleepers.push_back(create_task(sleeps()));
+            }
+            while (!std::ranges::all_of(sleepers,
+                                        [](const Task<void>& task) { return detail::is_parked(task); })) {
+                co_await yield();
+            }
+            until_blocking([&] { return inside == n; });
+            co_await settle_all(sleepers);
+        };
+        runtime().spawn(all()).wait_blocking();
+    }
     void queued_tasks_run_behind_a_long_step() {
         constexpr int n = 50;
         std::atomic<int> ran{0};
@@ -97,6 +122,11 @@ INSTANTIATE_TEST_SUITE_P(workers, LongStep, testing::Values(2U, 4U), testing::Pr
 TEST_P(LongStep, its_timers_fire_while_the_others_sleep) {
     for (int round = 0; round < 5; ++round) {
         timer_fires_behind_a_long_step();
+    }
+}
+TEST_P(LongStep, its_timers_wake_as_many_workers_as_there_are_tasks) {
+    for (int round = 0; round < 20; ++round) {
+        each_timer_has_a_worker_behind_a_long_step();
     }
 }
 TEST_P(LongStep, its_timers_fire_while_the_others_are_busy) {

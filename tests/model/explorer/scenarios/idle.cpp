@@ -31,6 +31,7 @@ struct Worker {
     ReadyRing ring;
     Parker parker;
     bool searching = false;
+    bool left_watch = false;
     std::array<std::uint32_t, 3> seen{};  // how far each ring reached at the last look
 };
 
@@ -42,8 +43,9 @@ struct Pool {
     }
 
     // Scheduler
-    void notify(unsigned near) {
-        if (const int chosen = idle.choose_sleeper(near); chosen >= 0) {
+    void notify(unsigned near, bool always = false) {
+        if (const int chosen = idle.choose_sleeper(near, always); chosen >= 0) {
+            idle.leave_watch(static_cast<unsigned>(chosen));
             workers[static_cast<unsigned>(chosen)]->parker.unpark();
         }
     }
@@ -90,8 +92,9 @@ struct Pool {
     void stop_searching(unsigned me) {
         if (workers[me]->searching) {
             workers[me]->searching = false;
-            if (idle.stop_search(me)) {
-                notify(me);
+            const bool last = idle.stop_search(me);
+            if (const bool left_watch = std::exchange(workers[me]->left_watch, false); last || left_watch) {
+                notify(me, left_watch);
             }
         }
     }
@@ -132,6 +135,7 @@ struct Pool {
         unsigned quiet = 0;
         bool watching = watched && idle.take_watch(me);
         bool slow = false;
+        bool found = false;
         for (;;) {
             if (watching && idle.sleepers() == workers.size()) {
                 watching = slow = idle.slow_watch(me);
@@ -142,14 +146,23 @@ struct Pool {
             }
             // While all sleep, the shipped sentinel looks once a second: that must not be needed here.
             const std::int64_t watch = watching && !slow ? detail::now_ns() + 1 : detail::never;
-            if (worker.parker.park(watch) || !keep_watch(me, quiet)) {
+            if (worker.parker.park(watch)) {
+                break;
+            }
+            found = !keep_watch(me, quiet);
+            if (found) {
                 break;
             }
         }
         if (watching) {
             idle.leave_watch(me);
         }
-        worker.searching = idle.woken(me);
+        if (found) {
+            idle.wake_self_searching(me);
+            worker.searching = worker.left_watch = true;
+        } else {
+            worker.searching = idle.woken(me);
+        }
     }
     [[nodiscard]] bool keep_watch(unsigned me, unsigned& quiet) {
         if (injected.load(std::memory_order_acquire) != nullptr) {
