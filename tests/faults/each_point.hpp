@@ -192,14 +192,13 @@ protected:
     }
 };
 
-}  // namespace heddle::test
+/// For INSTANTIATE_TEST_SUITE_P: 1 and 2 workers, and both ways of failing.
+inline auto over_faults() {
+    return testing::Combine(testing::Values(1U, 2U), testing::Values(Failing::once, Failing::from_then));
+}
+inline std::string fault_name(const testing::TestParamInfo<std::tuple<unsigned, Failing>>& one) {
+    return std::to_string(std::get<0>(one.param)) +
+           (std::get<1>(one.param) == Failing::once ? "_once" : "_from_then");
+}
 
-// Used as a declaration, outside of functions: the suite's tests are called <suite>.<name>/<workers>_<how>.
-#define HEDDLE_OVER_FAULTS(suite)                                                                      \
-    INSTANTIATE_TEST_SUITE_P(                                                                          \
-        faults, suite,                                                                                 \
-        testing::Combine(testing::Values(1U, 2U), testing::Values(Failing::once, Failing::from_then)), \
-        [](const testing::TestParamInfo<suite::ParamType>& info) {                                     \
-            return std::to_string(std::get<0>(info.param)) +                                           \
-                   (std::get<1>(info.param) == Failing::once ? "_once" : "_from_then");                \
-        })
+}  // namespace heddle::test

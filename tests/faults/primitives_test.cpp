@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 
 class FaultsPrimitives : public Faults {};
-HEDDLE_OVER_FAULTS(FaultsPrimitives);
+INSTANTIATE_TEST_SUITE_P(faults, FaultsPrimitives, over_faults(), fault_name);
 
 constexpr int many = 20;  // more than a segment of the queue has cells
 

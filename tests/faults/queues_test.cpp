@@ -16,7 +16,7 @@ namespace heddle::test {
 namespace {
 
 class FaultsQueues : public Faults {};
-HEDDLE_OVER_FAULTS(FaultsQueues);
+INSTANTIATE_TEST_SUITE_P(faults, FaultsQueues, over_faults(), fault_name);
 
 constexpr int items = 90;  // more than a segment of the FIFO has cells
 

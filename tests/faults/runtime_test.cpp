@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 class FaultsRuntime : public Faults {};
-HEDDLE_OVER_FAULTS(FaultsRuntime);
+INSTANTIATE_TEST_SUITE_P(faults, FaultsRuntime, over_faults(), fault_name);
 
 Coro<int> give(int value) {
     co_await yield();

@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 class FaultsTasks : public Faults {};
-HEDDLE_OVER_FAULTS(FaultsTasks);
+INSTANTIATE_TEST_SUITE_P(faults, FaultsTasks, over_faults(), fault_name);
 
 Coro<int> give(int value) {
     co_await yield();
