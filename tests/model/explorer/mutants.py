@@ -160,13 +160,9 @@ def try_mutant(build, mutant, seconds):
             return "BROKEN", "no such scenario", 0
         objects = []
         environment = dict(os.environ, CCACHE_DISABLE="1")
-        for output, command in build.commands.items():
-            source = output.rsplit("/", 1)[1].removesuffix(".o")
-            if "/scenarios/" in output and source not in files:
-                continue
-            if str(ROOT / mutant.file) not in build.needs[output]:
-                objects.append(str(build.directory / output))
-                continue
+
+        def compile_here(output, command, source=None):
+            """One object with the damaged sources instead of the right ones; a message if that fails."""
             mine = copy / "objects" / output
             mine.parent.mkdir(parents=True, exist_ok=True)
             words = [word.replace(str(ROOT) + "/include", str(copy / "include"))
@@ -175,11 +171,34 @@ def try_mutant(build, mutant, seconds):
                      for word in shlex.split(command)]
             words[words.index("-o") + 1] = str(mine)
             words[words.index("-MF") + 1] = str(mine) + ".d"
+            if source is not None:
+                words[words.index("-c") + 1] = str(source)
             words = [w for w in words if w != "-Werror"] + ["-w"]
             done = subprocess.run(words, cwd=build.directory, env=environment, text=True, stderr=subprocess.PIPE)
-            if done.returncode != 0:
-                return "BROKEN", done.stderr.strip().splitlines()[0], time.monotonic() - begin
             objects.append(str(mine))
+            return done.stderr.strip().splitlines()[0] if done.returncode != 0 else None
+
+        together = []  # sources of the library that need no options of their own: compiled as one
+        for output, command in build.commands.items():
+            source = output.rsplit("/", 1)[1].removesuffix(".o")
+            if "/scenarios/" in output and source not in files:
+                continue
+            if str(ROOT / mutant.file) not in build.needs[output]:
+                objects.append(str(build.directory / output))
+                continue
+            if "/lib/" in output and source != "parker_linux.cpp":
+                together.append((output, command))
+            elif (error := compile_here(output, command)) is not None:
+                return "BROKEN", error, time.monotonic() - begin
+        if together:
+            output, command = together[0]
+            one = copy / "objects" / "together.cpp"
+            one.parent.mkdir(parents=True, exist_ok=True)
+            words = [shlex.split(c) for _, c in together]
+            sources = [w[w.index("-c") + 1].replace(str(ROOT) + "/lib", str(copy / "lib")) for w in words]
+            one.write_text("".join(f'#include "{source}"\n' for source in sources))
+            if (error := compile_here(output, command, one)) is not None:
+                return "BROKEN", error, time.monotonic() - begin
         program = str(copy / "mutant")
         compiler = next(w for w in shlex.split(next(iter(build.commands.values()))) if "clang++" in w)
         subprocess.run([compiler, "-no-pie", "-fuse-ld=lld", *objects, *build.own, "-o", program], check=True)
