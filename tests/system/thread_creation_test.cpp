@@ -2,6 +2,7 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
 #include "support/parked.hpp"
+#include <heddle/barrier.hpp>
 #include <heddle/event.hpp>
 #include <heddle/runtime.hpp>
 #include <heddle/threads.hpp>
