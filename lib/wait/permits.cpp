@@ -46,7 +46,7 @@ bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t u
     }
 }
 
-bool Permits::enqueue(WaitToken token, WaitPlace& place) noexcept {
+bool Permits::enqueue(WaitToken token, WaitPlace& place) const noexcept {
     const EpochPin pin;
     return queue.load(acquire)->enqueue(token, place);  // acquire [permit]: made by prepare()
 }

@@ -357,6 +357,9 @@ void Engine::time_passes() {
                 me().gives_way = true;
             }
         }
+        if (me().gives_way) {
+            strategy_->gave_way(current_);
+        }
     }
     begin_step(0);
 }

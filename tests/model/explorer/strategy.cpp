@@ -92,6 +92,7 @@ bool Pct::begin() {
     for (std::size_t i = priority_.size(); i > 1; --i) {
         std::swap(priority_[i - 1], priority_[dice_.below(static_cast<unsigned>(i))]);
     }
+    lowest_ = -static_cast<std::int64_t>(depth_);
     changes_.clear();
     for (unsigned i = 1; i < depth_; ++i) {
         changes_.push_back(dice_.next() % longest_);

@@ -26,6 +26,8 @@ public:
     virtual unsigned stale(unsigned n) = 0;
     /// A choice of the scenario's own.
     virtual unsigned input(unsigned n) = 0;
+    /// The thread waits by time again and again: others go first.
+    virtual void gave_way(unsigned thread) { static_cast<void>(thread); }
 
     [[nodiscard]] const std::vector<std::uint8_t>& choices() const noexcept { return choices_; }
     /// As it is printed and given to --replay: runs of zeros are counted.
@@ -103,11 +105,13 @@ public:
     unsigned schedule(const unsigned* threads, unsigned n, bool may_stay) override;
     unsigned stale(unsigned n) override { return chosen(dice_.below(4) == 0 ? dice_.below(n) : 0); }
     unsigned input(unsigned n) override { return chosen(dice_.below(n)); }
+    void gave_way(unsigned thread) override { priority_[thread] = --lowest_; }
 
 private:
     Dice dice_;
     std::uint64_t left_;
     const unsigned depth_;
+    std::int64_t lowest_ = 0;  // priority so far
     std::uint64_t longest_ = 32;
     std::uint64_t step_ = 0;
     std::vector<std::int64_t> priority_;

@@ -72,7 +72,7 @@ struct Permits : Immovable {
     /// std::bad_alloc.
     void prepare() { static_cast<void>(WaitQueue::of(queue)); }
     /// Second step of a failed take(). False: a permit has arrived meanwhile.
-    [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place) noexcept;
+    [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place) const noexcept;
     /// The waiter gives up. False: it has been granted a permit, which is now its to give back.
     [[nodiscard]] bool abort(WaitPlace place, const Waiter& who, std::int64_t unit = 1) noexcept;
 
