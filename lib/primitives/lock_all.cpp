@@ -45,7 +45,8 @@ std::coroutine_handle<> LockAllWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
     try {
         suspension_.begin(*this);
-    } catch (...) {  // outside of a task, or no memory: what has been taken is given back by finish()
+    } catch (...) {
+        // Outside of a task, or no memory: what has been taken is given back by finish().
         error_ = std::current_exception();
         return frame_;
     }

@@ -31,8 +31,8 @@ std::coroutine_handle<> PutBatchWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
     try {
         suspension_.begin(*this);
-    } catch (
-        ...) {  // outside of a task, or no memory: what is in is still to be taken off the caller's hands
+    } catch (...) {
+        // Outside of a task, or no memory: what is in is still to be taken off the caller's hands.
         error_ = std::current_exception();
         return frame_;
     }

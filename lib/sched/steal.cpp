@@ -208,6 +208,7 @@ std::int64_t Worker::own_deadline() const noexcept {
 
 void Worker::park_idle(bool searching) {
     IdleWord& idle = scheduler->idle_;
+    left_watch_ = false;  // it was nothing after all: the watch is taken again below
     epoch_tick();
     if (idle.sleep(index_, searching)) {
         if (!single_) {

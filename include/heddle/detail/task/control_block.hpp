@@ -52,13 +52,14 @@ struct alignas(cache_line) TaskControl : Waiter {
     Atomic<TaskExtras*> extras{nullptr};
     Scheduler* scheduler = nullptr;
 
-    static constexpr std::uint8_t started = 1;  // owner only: the root frame has been resumed once
-    static constexpr std::uint8_t boxed = 2;    // owner only: the value lies behind a ResultBox
-    // marks, by anybody: in a byte of their own, since the owner's flags are stored without an RMW.
+    // flags, by the owner only:
+    static constexpr std::uint8_t started = 1;  // the root frame has been resumed once
+    static constexpr std::uint8_t boxed = 2;    // the value lies behind a ResultBox
+    static constexpr std::uint8_t observed =
+        4;  // its frame looks itself whether it is cancelled at the start
+    // marks, by anybody, so by RMWs, and in a byte of their own:
     static constexpr std::uint8_t retrieved = 1;  // somebody has looked at the error, or will
     static constexpr std::uint8_t shut_down = 2;  // cancelled by the runtime's shutdown
-    static constexpr std::uint8_t observed =
-        8;  // its root frame looks itself whether it is cancelled at the start
 
     [[nodiscard]] bool has_flag(std::uint8_t flag) const noexcept {
         return (flags.load(relaxed) & flag) != 0;  // relaxed: ordered by [join], or owner only
@@ -66,10 +67,7 @@ struct alignas(cache_line) TaskControl : Waiter {
     void mark_retrieved() noexcept {
         marks.fetch_or(retrieved, relaxed);  // relaxed: read when the last reference has gone
     }
-    void set_flag(std::uint8_t flag) noexcept {
-        flags.fetch_or(flag, relaxed);  // relaxed: ordered by [join], or owner only
-    }
-    /// set_flag without an RMW, while nobody else writes flags.
+    /// Without an RMW: nobody else writes flags.
     void set_own_flag(std::uint8_t flag) noexcept {
         flags.store(static_cast<std::uint8_t>(flags.load(relaxed) | flag), relaxed);  // relaxed: owner only
     }

@@ -122,6 +122,7 @@ struct Pool {
     }
     void park(unsigned me, bool was_searching) {
         Worker& worker = *workers[me];
+        worker.left_watch = false;
         if (idle.sleep(me, was_searching)) {
             if (workers.size() > 1) {
                 detail::process_barrier();
