@@ -69,7 +69,8 @@ public:
     ~Barrier();
 
     /// Waits until all parties have arrived; gives this party's index. Throws BrokenBarrierError if the
-    /// barrier is broken, reset or aborted. If cancelled: this party no longer counts, the others stay.
+    /// barrier is broken, reset or aborted, std::bad_alloc if there is no memory to wait in. If cancelled, or
+    /// out of memory: this party no longer counts, the others stay.
     detail::BarrierAwaiter wait() noexcept { return detail::BarrierAwaiter(block_); }
     /// wait() for plain threads. Throws std::runtime_error on a worker thread.
     int wait_blocking() { return detail::BarrierAwaiter(block_).wait_blocking("Barrier.wait_blocking()"); }

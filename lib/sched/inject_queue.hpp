@@ -9,9 +9,9 @@
 
 namespace heddle::detail {
 
-/// Tasks made ready from outside a runtime's workers, and what overflows their rings. First in, first out
-/// for each producer, no order between producers; a pop may miss an item that is there, so whoever is about
-/// to sleep asks looks_empty().
+/// Tasks made ready from outside a runtime's workers, and what overflows their rings. First in, first out for
+/// each producer as a rule (not while another one has the token for outsiders, nor out of memory), no order
+/// between producers. A pop may miss an item that is there, so whoever is about to sleep asks looks_empty().
 class InjectQueue : Immovable {
 public:
     explicit InjectQueue(unsigned workers);

@@ -14,11 +14,12 @@ namespace heddle::detail {
 ///
 /// 1. Whoever begins something that may need such a block calls require() before it changes anything. That
 ///    throws std::bad_alloc unless the reserve is full, and it has tried to fill it.
-/// 2. So a block is taken only by those who began while it was full: at most one operation per thread, and
-///    each needs a few at most. With more than that it ends the program and says why.
+/// 2. So a block is taken only by those who began while it was full: at most one operation per thread. Each
+///    needs a few at most; a thief that unwinds forks one per level. With more than that it ends the program
+///    and says why.
 ///
-/// What is freed while the reserve is short goes into it. The lock is taken only when memory has run out, and
-/// to fill the reserve.
+/// Owners may offer what they free with keep(). The lock is taken only when memory has run out, and to fill
+/// the reserve.
 class Reserve : Immovable {
 public:
     /// `make` gives a block or null; `drop` takes one back that is not needed. At most max_size.

@@ -150,7 +150,7 @@ void complete_control(TaskControl& control) noexcept {
     }
     if ((w & word::pending) != 0 && control.outcome == Outcome::value) {
         drop_result(control);
-        store_exception(control, Outcome::cancelled, nullptr);
+        store_exception(control, Outcome::cancelled, cancelled_error(take_cancel_message(control)));
     }
     finish_join(control);
 }

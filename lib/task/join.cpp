@@ -6,6 +6,7 @@
 
 #include <new>
 #include <stdexcept>
+#include <utility>
 
 namespace heddle::detail {
 
@@ -44,10 +45,13 @@ bool JoinWait::keep_waiting() {
     }
     join_leave(*target_, place_, suspension_.waiter());
     if (on_cancel_ == OnCancel::forward || (on_cancel_ == OnCancel::if_scope && scope_->was_cancelled())) {
-        const std::string message = take_cancel_message(suspension_.waiter());
+        std::string message = take_cancel_message(suspension_.waiter());
         // Accepted: the target decides how this ends. Refused: it has ended but for saying so, which it does
-        // next.
+        // next; then the request is this task's own again.
         left_ = !cancel_control(*target_, message.data(), message.size());
+        if (left_) {
+            keep_cancel_message(suspension_.waiter(), std::move(message));
+        }
         return true;
     }
     if (on_cancel_ == OnCancel::if_scope) {

@@ -55,6 +55,18 @@ std::string take_cancel_message(Waiter& who) {
     return text;
 }
 
+void keep_cancel_message(Waiter& who, std::string message) noexcept {
+    TaskExtras* extras = static_cast<TaskControl&>(who).extras.load(acquire);  // acquire [extras]
+    if (extras == nullptr || message.empty()) {
+        return;
+    }
+    auto* text = new (std::nothrow) std::string(std::move(message));
+    std::string* none = nullptr;
+    if (!extras->cancel_message.compare_exchange_strong(none, text, acq_rel, relaxed)) {  // acq_rel [message]
+        delete text;
+    }
+}
+
 void throw_cancelled(Waiter& who) { throw CancelledError(take_cancel_message(who)); }
 
 namespace {

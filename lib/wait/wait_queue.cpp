@@ -17,8 +17,7 @@
 // 5. Segments behind both pointers, and dead interior ones, are retired by the maintainer, elected by a
 //    try-lock: nobody ever waits for it.
 // 6. Segments come from a reserve when the allocator has none, so that no operation fails half-way; of()
-// checks
-//    that it is full before anybody registers (lib/sync/reserve.hpp).
+//    checks that it is full before anybody registers (lib/sync/reserve.hpp).
 //
 // Handshakes
 // [cell] enqueue's CAS publishes seq and what the waiter wrote; resume's exchange acquires them.

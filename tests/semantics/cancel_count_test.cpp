@@ -224,6 +224,13 @@ TEST_P(CancelCount, CAN_21_reason_of_the_request) {
         end = co_await ending(create_task(last_wins()));
         EXPECT_EQ(end, "CancelledError: last");
 
+        auto at_its_end = []() -> Coro<int> {
+            current_task().cancel("too late to be noticed");
+            co_return 1;
+        };
+        end = co_await ending(create_task(at_its_end()));
+        EXPECT_EQ(end, "CancelledError: too late to be noticed");
+
         auto before_start = []() -> Coro<void> { co_return; };
         task = create_task(before_start());
         const bool accepted = task.cancel("early");

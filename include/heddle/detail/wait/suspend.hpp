@@ -35,6 +35,8 @@ void schedule_batch(Waiter* const* who, std::size_t n) noexcept;
 
 /// The message of the request just taken; empty if it had none.
 [[nodiscard]] std::string take_cancel_message(Waiter& who);
+/// Gives it back to be taken later, unless a newer one has come. Out of memory it is lost.
+void keep_cancel_message(Waiter& who, std::string message) noexcept;
 /// Throws CancelledError with the message of the request just taken.
 [[noreturn]] void throw_cancelled(Waiter& who);
 

@@ -97,6 +97,19 @@ void forward() {
 const Register r5{
     {"task.forward", "a request goes on to the task that is waited for, which ends", forward, 2, 1}};
 
+// A request that comes too late for the task that is waited for is the waiter's own, with what was said.
+void refused() {
+    parallel({[&] {
+                  try {
+                      require(await(handle(2)) == 7, "not the result");
+                  } catch (const CancelledError& error) {
+                      require(error.message() == "why", "the request has lost its text");
+                  }
+              },
+              [&] { end_with(7); }, [&] { detail::cancel_control(task_of(1), "why", 3); }});
+}
+const Register r12{{"task.refused", "a request for a task that is ending", refused, 3, 1}};
+
 void messages() {
     Event event;
     parallel({[&] {
