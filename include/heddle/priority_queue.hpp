@@ -1,6 +1,7 @@
 #pragma once
 
 #include <heddle/detail/queue/basic_queue.hpp>
+#include <heddle/detail/queue/give_back.hpp>
 
 #include <oneapi/tbb/concurrent_priority_queue.h>
 
@@ -55,10 +56,8 @@ public:
         try {
             heap_.push(std::move(held));
         } catch (...) {  // out of memory: the value is the caller's again
-            if constexpr (std::is_move_assignable_v<T>) {
-                if (held.value) {
-                    value = std::move(*held.value);
-                }
+            if (held.value) {
+                give_back(value, *held.value);
             }
             throw;
         }

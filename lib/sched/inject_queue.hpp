@@ -21,10 +21,18 @@ public:
     void push(TaskControl* task) noexcept;
     /// Worker `worker` only.
     void push_bulk(unsigned worker, TaskControl* const* tasks, std::size_t n) noexcept;
-    [[nodiscard]] std::size_t pop_bulk(unsigned worker, TaskControl** tasks, std::size_t max) noexcept {
-        // First, or they would wait for as long as the queue is not empty. acquire [overflow]
-        const std::size_t n = max != 0 && overflow_.load(acquire) != nullptr ? pop_overflow(tasks, max) : 0;
-        return n + pop_queued(worker, tasks + n, max - n);
+    /// Up to `share`, a part of size(), but never more than `room`. Of what there was no memory for, whose
+    /// size nobody knows and which cannot be taken in parts, as much as there is room for, and first, or it
+    /// would wait for as long as the queue is not empty.
+    [[nodiscard]] std::size_t pop_bulk(unsigned worker, TaskControl** tasks, std::size_t share,
+                                       std::size_t room) noexcept {
+        const std::size_t n = room != 0 && overflowed() ? pop_overflow(tasks, room) : 0;
+        share = share < room ? share : room;
+        return n < share ? n + pop_queued(worker, tasks + n, share - n) : n;
+    }
+    /// There is something that there was no memory for.
+    [[nodiscard]] bool overflowed() const noexcept {
+        return overflow_.load(acquire) != nullptr;  // acquire [overflow]
     }
     [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
     /// About; never 0 while something is there.

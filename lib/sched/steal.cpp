@@ -200,15 +200,19 @@ bool Worker::anything_to_do() {
 }
 
 /// When this worker has to look after its timers. Somebody who holds the wheel may be about to link one that
-/// was armed meanwhile, and does not wake us.
+/// was armed meanwhile, and does not wake us; and while he does, looking at it again and again is no use.
 std::int64_t Worker::own_deadline() const noexcept {
+    const bool settled = timers_.settled();  // before the deadline
     const std::int64_t next = timers_.next_deadline();
-    return timers_.settled() ? next : std::min(next, now_ns() + unsettled_ns);
+    if (settled) {
+        return next;
+    }
+    const std::int64_t now = now_ns();
+    return std::clamp(next, now + close_watch_ns, now + unsettled_ns);
 }
 
 void Worker::park_idle(bool searching) {
     IdleWord& idle = scheduler->idle_;
-    left_watch_ = false;  // it was nothing after all: the watch is taken again below
     epoch_tick();
     if (idle.sleep(index_, searching)) {
         if (!single_) {
@@ -222,6 +226,7 @@ void Worker::park_idle(bool searching) {
     }
     const std::int64_t asleep = now_ns();
     std::int64_t period = close_watch_ns;
+    left_watch_ = false;  // no work came of it: somebody has the watch again
     bool watching = !single_ && idle.take_watch(index_);
     bool slow = false;
     bool found = false;
@@ -247,16 +252,18 @@ void Worker::park_idle(bool searching) {
             break;
         }
     }
-    if (watching) {
-        idle.leave_watch(index_);
-    }
     if (found) {
-        // Counts as searching, whatever the limit, so that the torch is passed; and somebody else takes the
-        // watch, also if one who counts as searching stands still.
+        // Counts as searching, whatever the limit, so that the torch is passed. Somebody else takes the
+        // watch, at once, and also if one who counts as searching stands still.
         idle.wake_self_searching(index_);
         searching_ = true;
-        left_watch_ = true;
+        idle.leave_watch(index_);
+        scheduler->notify(index_, true);
     } else {
+        if (watching) {
+            idle.leave_watch(index_);
+            left_watch_ = !idle.everybody_sleeps();  // [watch]: who runs may count on it
+        }
         searching_ = idle.woken(index_);
     }
     // Work came so soon that looking a little longer would have saved a sleep and a wake-up.

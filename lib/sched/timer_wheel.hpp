@@ -36,9 +36,12 @@ public:
         return next_deadline_.load(acquire);  // acquire [wheel]: a hint, refreshed under the lock
     }
 
-    /// False: somebody holds the wheel, or a change waits to be made, and next_deadline() may become earlier.
+    /// For the owner. False: somebody holds the wheel, or a change waits to be made, and next_deadline() may
+    /// become earlier without notice. True: the next_deadline() that is read afterwards knows all timers. No
+    /// change is left: whoever took the last one held the wheel then; not held any more: it has been let go
+    /// of with the deadline up to date. So the order of the two looks matters.
     [[nodiscard]] bool settled() const noexcept {
-        return !locked_.load(acquire) && changes_.load(acquire) == nullptr;  // acquire [wheel], [stack]
+        return changes_.load(acquire) == nullptr && !locked_.load(acquire);  // acquire [stack], then [wheel]
     }
 
 private:

@@ -50,12 +50,13 @@ void Worker::run() {
     this_worker = nullptr;
 }
 
-/// Before running anything: a worker that counts as searching turns everybody's notify off.
+/// Before running anything: a worker that counts as searching turns everybody's notify off, and the watch
+/// that it has left is to be taken by another one.
 void Worker::stop_searching() noexcept {
-    if (searching_) [[unlikely]] {
-        searching_ = false;
-        const bool last = scheduler->idle_.stop_search(index_);
-        if (const bool left_watch = std::exchange(left_watch_, false); last || left_watch) {
+    if (searching_ || left_watch_) [[unlikely]] {
+        const bool last = std::exchange(searching_, false) && scheduler->idle_.stop_search(index_);
+        const bool left_watch = std::exchange(left_watch_, false);
+        if (last || left_watch) {
             scheduler->notify(index_, left_watch);  // the last searcher passes the torch
         }
     }
@@ -108,9 +109,12 @@ TaskControl* Worker::take_injected() {
     const std::size_t room =
         single_ ? fifo_.make_room(inject_batch)
                 : ReadyRing::capacity / 2 - std::min<std::size_t>(ring_.size(), ReadyRing::capacity / 2 - 1);
-    const std::size_t n = inject.pop_bulk(index_, batch, std::min(share, room));
+    const std::size_t n = inject.pop_bulk(index_, batch, share, room);
     if (n == 0) {
         return nullptr;
+    }
+    if (inject.overflowed()) [[unlikely]] {
+        scheduler->notify(index_);  // while we had all of it in hand, others have not seen it
     }
     if (single_) {
         // Behind what is ready already: asyncio's call_soon_threadsafe.

@@ -24,11 +24,12 @@ TaskControl* nearest_control(Running running) noexcept {
 
 /// The child's block, or `fresh`, which becomes it.
 TaskControl& give_control(ForkChild& child, TaskControl& fresh, std::uintptr_t seen) noexcept {
-    child.scope->has_controls.store(true, relaxed);        // relaxed: read after the join
-    const std::uint64_t clean = fresh.word.load(relaxed);  // relaxed: not shared yet
+    child.scope->has_controls.store(true, relaxed);  // relaxed: read after the join
+    bool told = false;
     for (;;) {
-        if ((seen & ForkChild::cancel_bit) != 0) {
-            fresh.word.store(word::add_count(clean) | word::pending, relaxed);  // relaxed: not shared yet
+        if ((seen & ForkChild::cancel_bit) != 0 && !told) {
+            told = true;
+            static_cast<void>(fresh.request_cancel());  // it runs, or has not started: recorded
         }
         // acq_rel [child]
         if (child.control.compare_exchange_weak(seen, reinterpret_cast<std::uintptr_t>(&fresh) | seen,
@@ -90,7 +91,7 @@ void detach(ForkChild& child, TaskControl& parent) noexcept {
 }
 
 /// A child's control block does not carry its result; it only has to say that it is over.
-void complete_child(ForkChild& child, bool failed) noexcept {
+void complete_child(const ForkChild& child, bool failed) noexcept {
     if (TaskControl* control = made(child.control.load(acquire)); control != nullptr) {  // acquire [child]
         if (failed) {
             store_exception(*control, Outcome::cancelled, nullptr);
@@ -190,10 +191,18 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
 
 std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
     auto* parent = static_cast<TaskControl*>(&current_waiter());
-    for (ForkChild& child : children) {
-        detach(child, *parent);
-        TaskControl& control = control_of_child(child, false);
-        control.frame = &child;
+    try {
+        for (ForkChild& child : children) {
+            detach(child, *parent);
+            TaskControl& control = control_of_child(child, false);
+            control.frame = &child;
+        }
+    } catch (...) {
+        // all_tasks() may have given handles of those that have been made.
+        for (const ForkChild& child : children) {
+            complete_child(child, true);
+        }
+        throw;
     }
     for (const ForkChild& child : children) {
         post_behind(*made(child.control.load(relaxed)));  // relaxed: made above

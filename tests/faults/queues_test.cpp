@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -231,6 +232,46 @@ struct FromThreads : Passed<Queue<int>, 5> {
     }
 };
 TEST_P(FaultsQueues, FromThreads) { fail_each<FromThreads>(); }
+
+/// What a queue has no memory for stays with the caller, also if it can only be moved by construction.
+struct KeptByCaller : Scenario {
+    struct Item {
+        const int rank;
+        std::unique_ptr<int> what;
+        bool operator<(const Item& other) const { return rank < other.rank; }
+    };
+    template <class Q>
+    static Coro<void> fill(Q& queue) {
+        constexpr int n = 20;
+        std::vector<Item> values;
+        for (int i = 0; i < n; ++i) {
+            values.push_back(Item{i, std::make_unique<int>(i)});
+        }
+        std::exception_ptr error;
+        try {
+            co_await queue.put_many(values);
+        } catch (...) {
+            error = std::current_exception();
+        }
+        const Unfailing for_the_test;
+        EXPECT_EQ(values.size() + static_cast<std::size_t>(queue.qsize()), static_cast<std::size_t>(n));
+        int rank = n - static_cast<int>(values.size());
+        for (const Item& item : values) {
+            EXPECT_EQ(item.rank, rank++);
+            EXPECT_TRUE(item.what != nullptr) << item.rank;
+        }
+        if (error != nullptr) {
+            std::rethrow_exception(error);
+        }
+    }
+    Coro<void> act() override {
+        PriorityQueue<Item> by_rank;
+        co_await fill(by_rank);
+        Queue<Item> in_order;
+        co_await fill(in_order);
+    }
+};
+TEST_P(FaultsQueues, KeptByCaller) { fail_each<KeptByCaller>(); }
 
 /// Shut down while both sides wait.
 struct ShutDown : Scenario {

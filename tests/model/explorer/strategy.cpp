@@ -92,7 +92,7 @@ bool Pct::begin() {
     for (std::size_t i = priority_.size(); i > 1; --i) {
         std::swap(priority_[i - 1], priority_[dice_.below(static_cast<unsigned>(i))]);
     }
-    lowest_ = -static_cast<std::int64_t>(depth_);
+    lowest_ = 0;
     changes_.clear();
     for (unsigned i = 1; i < depth_; ++i) {
         changes_.push_back(dice_.next() % longest_);
@@ -109,9 +109,9 @@ unsigned Pct::schedule(const unsigned* threads, unsigned n, bool) {
         return best;
     };
     unsigned best = highest();
-    for (std::size_t i = 0; i < changes_.size(); ++i) {
-        if (changes_[i] == step_) {
-            priority_[threads[best]] = -static_cast<std::int64_t>(i) - 1;
+    for (const auto change : changes_) {
+        if (change == step_) {
+            priority_[threads[best]] = --lowest_;  // also below those that gave way
             best = highest();
         }
     }

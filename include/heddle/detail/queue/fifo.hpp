@@ -1,6 +1,7 @@
 #pragma once
 
 #include <heddle/detail/base/immovable.hpp>
+#include <heddle/detail/queue/give_back.hpp>
 #include <heddle/detail/sync/epoch.hpp>
 
 #include <cstddef>
@@ -44,7 +45,9 @@ public:
             const std::uint32_t i = segment->pushed.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
             if (i >= cells) {
                 if (!extend(segment)) {
-                    give_back(value, spoiled);
+                    if (spoiled) {
+                        give_back(value, *spoiled);
+                    }
                     throw std::bad_alloc();
                 }
                 continue;
@@ -116,15 +119,6 @@ private:
         Atomic<Segment*> next{nullptr};
         Cell cell[cells];  // NOLINT(modernize-avoid-c-arrays): cells do not move
     };
-
-    static void give_back(T& value, std::optional<T>& spoiled) noexcept {
-        if constexpr (std::is_nothrow_move_constructible_v<T>) {
-            if (spoiled) {
-                std::destroy_at(std::addressof(value));
-                ::new (static_cast<void*>(std::addressof(value))) T(std::move(*spoiled));
-            }
-        }
-    }
 
     /// False: out of memory.
     [[nodiscard]] bool extend(Segment* full_segment) noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <heddle/detail/queue/core.hpp>
+#include <heddle/detail/queue/give_back.hpp>
 
 #include <coroutine>
 #include <cstddef>
@@ -75,10 +76,21 @@ private:
         return block_.put(values_.data() + first, n, error);
     }
     void remove() {
+        if (done() == 0) {
+            return;
+        }
         if (done() == values_.size()) {
             values_.clear();
         } else if constexpr (std::is_move_assignable_v<T>) {
             values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(done()));
+        } else if constexpr (std::is_nothrow_move_constructible_v<T>) {
+            const std::size_t left = values_.size() - done();
+            for (std::size_t i = 0; i < left; ++i) {
+                give_back(values_[i], values_[done() + i]);
+            }
+            while (values_.size() > left) {
+                values_.pop_back();
+            }
         } else {
             values_ =
                 std::vector<T>(std::make_move_iterator(values_.begin() + static_cast<std::ptrdiff_t>(done())),

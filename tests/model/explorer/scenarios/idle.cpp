@@ -32,6 +32,8 @@ struct Worker {
     Parker parker;
     bool searching = false;
     bool left_watch = false;
+    Job* timer = nullptr;  // goes off at its first look as the sentinel
+    Job* due = nullptr;
     std::array<std::uint32_t, 3> seen{};  // how far each ring reached at the last look
 };
 
@@ -75,6 +77,9 @@ struct Pool {
                 job = take_injected();
             }
             if (job == nullptr) {
+                job = std::exchange(workers[me]->due, nullptr);
+            }
+            if (job == nullptr) {
                 job = search(me);
             } else {
                 stop_searching(me);
@@ -90,12 +95,10 @@ struct Pool {
                    : injected.exchange(nullptr, std::memory_order_acq_rel);
     }
     void stop_searching(unsigned me) {
-        if (workers[me]->searching) {
-            workers[me]->searching = false;
-            const bool last = idle.stop_search(me);
-            if (const bool left_watch = std::exchange(workers[me]->left_watch, false); last || left_watch) {
-                notify(me, left_watch);
-            }
+        const bool last = std::exchange(workers[me]->searching, false) && idle.stop_search(me);
+        const bool left_watch = std::exchange(workers[me]->left_watch, false);
+        if (last || left_watch) {
+            notify(me, left_watch);
         }
     }
     Job* search(unsigned me) {
@@ -122,7 +125,6 @@ struct Pool {
     }
     void park(unsigned me, bool was_searching) {
         Worker& worker = *workers[me];
-        worker.left_watch = false;
         if (idle.sleep(me, was_searching)) {
             if (workers.size() > 1) {
                 detail::process_barrier();
@@ -134,6 +136,7 @@ struct Pool {
             }
         }
         unsigned quiet = 0;
+        worker.left_watch = false;
         bool watching = watched && idle.take_watch(me);
         bool slow = false;
         bool found = false;
@@ -150,18 +153,25 @@ struct Pool {
             if (worker.parker.park(watch)) {
                 break;
             }
+            if (watching && worker.timer != nullptr) {
+                worker.due = std::exchange(worker.timer, nullptr);
+                break;  // its own deadline
+            }
             found = !keep_watch(me, quiet);
             if (found) {
                 break;
             }
         }
-        if (watching) {
-            idle.leave_watch(me);
-        }
         if (found) {
             idle.wake_self_searching(me);
-            worker.searching = worker.left_watch = true;
+            worker.searching = true;
+            idle.leave_watch(me);
+            notify(me, true);
         } else {
+            if (watching) {
+                idle.leave_watch(me);
+                worker.left_watch = !idle.everybody_sleeps();
+            }
             worker.searching = idle.woken(me);
         }
     }
@@ -240,6 +250,41 @@ const Register r2{{"idle.stolen_three", "the same with three workers", stolen<3>
 const Register r8{
     {"idle.watch", "a spawned task is too young at first: the sentinel comes for it", stolen<2, true>, 3, 1}};
 const Register r9{{"idle.watch_three", "the same with three workers", stolen<3, true>, 2, 0}};
+
+// The sentinel is called away to something that waits for what it would have come for.
+void called_away() {
+    struct Waiting {
+        unsigned thread = 0;
+        std::atomic<int> state{0};
+        void wait() {
+            thread = self();
+            if (state.exchange(1) == 0) {
+                sleep("until somebody has stolen the other task");
+            }
+        }
+        void told() {
+            if (state.exchange(2) == 1) {
+                wake(thread);
+            }
+        }
+    };
+    Pool pool(3, true);
+    std::array<Waiting, 2> waiting;
+    Job other{[&](Pool&, unsigned) {
+        waiting[0].told();
+        waiting[1].told();
+    }};
+    Job first{[&](Pool& p, unsigned me) {
+        p.push(me, other);
+        waiting[0].wait();
+        p.stop();
+    }};
+    Job timer{[&](Pool&, unsigned) { waiting[1].wait(); }};
+    pool.workers[1]->timer = &timer;
+    pool.push(0, first);
+    parallel({[&] { pool.run(0); }, [&] { pool.run(1); }, [&] { pool.run(2); }});
+}
+const Register r12{{"idle.watch_called_away", "the sentinel has a timer of its own", called_away, 2, 0}};
 
 template <unsigned Workers, bool Watched = false>
 void injected() {
