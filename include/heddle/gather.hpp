@@ -85,12 +85,11 @@ GatheredOne<Tolerant, T> gathered(const Coro<T>& coro, const ForkChild& child) {
     }
 }
 
-/// The part of both awaiters that does not depend on how the children are kept.
+/// The part of both that does not depend on how the children are kept.
 template <bool Tolerant>
 class GatherBase : Immovable {
 public:
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+    HEDDLE_SUSPEND std::coroutine_handle<> start(std::coroutine_handle<> parent) {
         return transfer(scope_.start(parent));
     }
 
@@ -104,50 +103,92 @@ protected:
     std::conditional_t<Tolerant, TolerantScope, FailFastScope> scope_;
 };
 
-template <bool Tolerant, class... Ts>
-struct GatherTupleChildren {
-    std::array<ForkChild, sizeof...(Ts)> children;
+/// What gather was given: a coroutine, or a task, and then the coroutine that waits for it.
+template <class Member>
+struct GatherMember;
+template <class T>
+struct GatherMember<Coro<T>> {
+    explicit GatherMember(Coro<T> given) noexcept : coro(std::move(given)) {}
+    void start(ForkScope& scope, ForkChild& child) { bind_child(scope, child, coro); }
+    Coro<T> coro;
+};
+template <class T>
+struct GatherMember<Task<T>> {
+    explicit GatherMember(Task<T> given) noexcept : task(std::move(given)) {}
+    void start(ForkScope& scope, ForkChild& child) {
+        coro = member_coro(std::move(task), scope, child);
+        bind_child(scope, child, coro);
+    }
+    Task<T> task;
+    Coro<T> coro;
 };
 
-template <bool Tolerant, class... Ts>
-class GatherTupleAwaiter : GatherTupleChildren<Tolerant, Ts...>, public GatherBase<Tolerant> {
-    using Children = GatherTupleChildren<Tolerant, Ts...>;
+template <std::size_t N>
+struct GatherTupleChildren {
+    std::array<ForkChild, N> children;
+};
+
+/// What gather() returns: nothing runs until it is awaited, once. It may be moved before that.
+template <bool Tolerant, class... Members>
+class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple
+    : GatherTupleChildren<sizeof...(Members)>,
+      GatherBase<Tolerant> {
+    using Children = GatherTupleChildren<sizeof...(Members)>;
+    using Indices = std::index_sequence_for<Members...>;
+    using Results = std::tuple<GatheredOne<Tolerant, typename Members::value_type>...>;
 
 public:
-    template <class... Members>
-    explicit GatherTupleAwaiter(std::tuple<Members...>&& members)
-        : GatherBase<Tolerant>(Children::children),
-          coros_(bind(std::move(members), std::index_sequence_for<Ts...>{})) {}
+    explicit GatherTuple(Members... members) noexcept
+        : GatherBase<Tolerant>(Children::children), members_(std::move(members)...) {}
+    GatherTuple(GatherTuple&& other) noexcept
+        : GatherBase<Tolerant>(Children::children), members_(std::move(other.members_)) {}
+    GatherTuple& operator=(GatherTuple&&) = delete;
+    GatherTuple(const GatherTuple&) = delete;
+    GatherTuple& operator=(const GatherTuple&) = delete;
+    ~GatherTuple() = default;
 
-    std::tuple<GatheredOne<Tolerant, Ts>...> await_resume() {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+        start_members(Indices());
+        return this->start(parent);
+    }
+    Results await_resume() {
+        const FramesEnd end{members_};
         this->throw_if_cancelled();
-        return collect(std::index_sequence_for<Ts...>{});
+        return collect(Indices());
     }
 
 private:
-    template <class... Members, std::size_t... I>
-    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): there may be none to move
-    std::tuple<Coro<Ts>...> bind(std::tuple<Members...>&& members, std::index_sequence<I...>) {
-        std::tuple<Coro<Ts>...> coros{
-            member_coro(std::move(std::get<I>(members)), this->scope_, Children::children[I])...};
-        (bind_child(this->scope_, Children::children[I], std::get<I>(coros)), ...);
-        return coros;
+    /// The children's frames go when they have been joined, however long the object stays.
+    struct FramesEnd {
+        explicit FramesEnd(std::tuple<GatherMember<Members>...>& all) noexcept : members(all) {}
+        FramesEnd(const FramesEnd&) = delete;
+        FramesEnd& operator=(const FramesEnd&) = delete;
+        ~FramesEnd() {
+            std::apply([](auto&... member) { ((member.coro = {}), ...); }, members);
+        }
+        std::tuple<GatherMember<Members>...>& members;
+    };
+
+    template <std::size_t... I>
+    void start_members(std::index_sequence<I...>) {
+        (std::get<I>(members_).start(this->scope_, Children::children[I]), ...);
     }
     template <std::size_t... I>
-    std::tuple<GatheredOne<Tolerant, Ts>...> collect(std::index_sequence<I...>) {
+    Results collect(std::index_sequence<I...>) {
         if constexpr (!Tolerant) {
             ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
             if (failed != nullptr) [[unlikely]] {
                 ((failed == &Children::children[I]
-                      ? std::rethrow_exception(completion_error(std::get<I>(coros_), *failed))
+                      ? std::rethrow_exception(completion_error(std::get<I>(members_).coro, *failed))
                       : static_cast<void>(0)),
                  ...);
             }
         }
-        return {gathered<Tolerant>(std::get<I>(coros_), Children::children[I])...};
+        return {gathered<Tolerant>(std::get<I>(members_).coro, Children::children[I])...};
     }
 
-    std::tuple<Coro<Ts>...> coros_;
+    std::tuple<GatherMember<Members>...> members_;
 };
 
 /// An array of ForkChild, which cannot move, from the pool of frames.
@@ -181,6 +222,10 @@ public:
         }
     }
 
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+        return this->start(parent);
+    }
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
         this->throw_if_cancelled();
         if constexpr (!Tolerant) {
@@ -221,19 +266,7 @@ private:
     std::vector<Coro<T>> coros_;
 };
 
-/// What gather() returns: nothing runs until it is awaited, once.
-template <bool Tolerant, class... Members>
-class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple {
-public:
-    explicit GatherTuple(std::tuple<Members...> members) : members_(std::move(members)) {}
-    auto operator co_await() {
-        return GatherTupleAwaiter<Tolerant, typename Members::value_type...>(std::move(members_));
-    }
-
-private:
-    std::tuple<Members...> members_;
-};
-
+/// The same for many of one type.
 template <bool Tolerant, class Member>
 class [[nodiscard("gather does nothing until it is co_awaited")]] GatherVector {
 public:
@@ -258,7 +291,7 @@ private:
 template <detail::Awaitable... As>
 auto gather(As&&... awaitables) {
     return detail::GatherTuple<false, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
-        std::tuple(detail::as_member(std::forward<As>(awaitables))...));
+        detail::as_member(std::forward<As>(awaitables))...);
 }
 /// The same for any number of children of one type; the results come as a vector. Throws std::length_error
 /// from 2^20 - 1 children on. O(children).
@@ -278,7 +311,7 @@ auto gather(R&& range) {
 template <detail::Awaitable... As>
 auto gather(ReturnExceptions, As&&... awaitables) {
     return detail::GatherTuple<true, decltype(detail::as_member(std::forward<As>(awaitables)))...>(
-        std::tuple(detail::as_member(std::forward<As>(awaitables))...));
+        detail::as_member(std::forward<As>(awaitables))...);
 }
 /// The same for any number of children of one type.
 template <detail::Awaitable A>

@@ -89,7 +89,7 @@ void settle_race(RaceState& state, bool undisturbed, const std::exception_ptr& c
                  const std::exception_ptr& error);
 /// Cancels those of `tasks` that still run and waits for them. Gives the CancelledError that this task got
 /// meanwhile, or null.
-Coro<std::exception_ptr> end_losers(std::span<const ControlRef> tasks);
+[[nodiscard]] CoroFrame<std::exception_ptr> end_losers(std::span<const ControlRef> tasks);
 
 template <class... Ts, std::size_t... I>
 Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> competitors,
@@ -101,7 +101,7 @@ Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> compet
     (state.watch.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error)),
      ...);
     const bool undisturbed = co_await state.watch;
-    const std::exception_ptr cancelled = co_await end_losers(tasks);
+    const std::exception_ptr cancelled = co_await Coro(end_losers(tasks));
     settle_race(state, undisturbed, cancelled, error);
     const std::size_t winner = state.winner.load(acquire);  // acquire [race]
     std::optional<std::variant<OrMonostate<Ts>...>> value;
@@ -122,7 +122,7 @@ Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors,
         state.watch.add(compete(std::move(competitors[i]), i, state, results[i], error));
     }
     const bool undisturbed = co_await state.watch;
-    const std::exception_ptr cancelled = co_await end_losers(tasks);
+    const std::exception_ptr cancelled = co_await Coro(end_losers(tasks));
     settle_race(state, undisturbed, cancelled, error);
     const std::size_t winner = state.winner.load(acquire);  // acquire [race]
     co_return RaceResult<OrMonostate<T>>{winner, race_value<T>(results[winner])};

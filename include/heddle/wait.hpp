@@ -50,9 +50,9 @@ struct WaitState {
 };
 
 /// Ends when `task` has; at the right moment ends the others.
-Coro<void> watch_task(ControlRef task, WaitState& state);
+[[nodiscard]] CoroFrame<void> watch_task(ControlRef task, WaitState& state);
 /// Ends the others at `deadline`.
-Coro<void> watch_clock(std::int64_t deadline, WaitState& state);
+[[nodiscard]] CoroFrame<void> watch_clock(std::int64_t deadline, WaitState& state);
 
 template <class T>
 Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) {

@@ -24,9 +24,11 @@ void settle_race(RaceState& state, bool undisturbed, const std::exception_ptr& c
     }
 }
 
+namespace {
+
 // Most losers have ended before: their competitor passed the cancellation on. One that was cancelled before
 // its first step could not.
-Coro<std::exception_ptr> end_losers(std::span<const ControlRef> tasks) {
+Coro<std::exception_ptr> ending_losers(std::span<const ControlRef> tasks) {
     std::exception_ptr cancelled;
     for (const ControlRef& task : tasks) {
         if (task && !task->done()) {
@@ -43,6 +45,13 @@ Coro<std::exception_ptr> end_losers(std::span<const ControlRef> tasks) {
         }
     }
     co_return cancelled;
+}
+
+}  // namespace
+
+CoroFrame<std::exception_ptr> end_losers(std::span<const ControlRef> tasks) {
+    auto coro = ending_losers(tasks);
+    return CoroAccess::take(coro);
 }
 
 }  // namespace heddle::detail

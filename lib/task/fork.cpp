@@ -160,20 +160,30 @@ void ForkScope::drop_controls() noexcept {
 
 std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
     WorkerContext& worker = *this_worker;
-    if (!children.empty()) {
-        worker.forks.reserve(children.size() - 1);  // nothing has begun yet
-    }
     parent_ = parent;
     owner_ = worker.current;
     nearest_ = nearest_control(owner_);
     outer_ = worker.scope;
     join.store(children.size(), relaxed);  // relaxed: children are published by the deque or the ready queue
+    if (children.empty() || ready_work_waits(worker) || !worker.forks.has_room(children.size() - 1))
+        [[unlikely]] {
+        return start_slowly(worker);
+    }
+    return start_in_line(worker);
+}
+
+std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
     if (children.empty()) {
-        return parent;
+        return parent_;
     }
     if (ready_work_waits(worker)) {
         return start_as_tasks(worker);
     }
+    worker.forks.reserve(children.size() - 1);  // nothing has begun yet
+    return start_in_line(worker);
+}
+
+inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) noexcept {
     worker.scope = this;
     ForkChild* const first = children.data();
     bool was_empty = false;
@@ -181,12 +191,16 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
         was_empty = worker.forks.push_reserved(child) || was_empty;
     }
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
-    // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
-    if (was_empty) {
-        forks_pushed(worker);
-    }
     worker.current = Running(first);
-    return first->frame;
+    // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
+    return was_empty ? first_pushed(worker, first->frame) : first->frame;
+}
+
+/// Out of line, and called last, so that start() needs no registers of its callers.
+std::coroutine_handle<> ForkScope::first_pushed(WorkerContext& worker,
+                                                std::coroutine_handle<> next) noexcept {
+    forks_pushed(worker);
+    return next;
 }
 
 std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
@@ -211,35 +225,59 @@ std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
     return park();
 }
 
+/// Popped from the deque: false if it has been stolen, or cancelled before its first step.
+inline bool ForkScope::starts(const ForkChild* child) noexcept {
+    // relaxed: set by this thread, or soon enough
+    return child != nullptr && (child->control.load(relaxed) == 0 || child->starts_anyway);
+}
+
+inline std::coroutine_handle<> ForkScope::run_in_line(WorkerContext& worker, ForkChild& child) noexcept {
+    --on_deque;
+    worker.current = Running(&child);
+    return child.frame;
+}
+
 std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept {
-    while (on_deque > 0) {
-        ForkChild* child = worker.forks.pop();
-        if (child == nullptr) {
-            on_deque = 0;  // stolen, and with it all that were pushed before
-            break;
-        }
-        --on_deque;
-        // relaxed: set by this thread, or soon enough
-        if (child->control.load(relaxed) != 0 && !child->starts_anyway) {
-            child->never_ran = true;
-            ++ended_in_line;
-            continue;
-        }
-        worker.current = Running(child);
-        return child->frame;
+    if (on_deque > 0) {
+        ForkChild* const child = worker.forks.pop();
+        return starts(child) ? run_in_line(worker, *child) : not_in_line(worker, child);
     }
     worker.scope = outer_;
     worker.current = owner_;
+    if (ended_in_line != children.size() || ready_work_waits(worker)) [[unlikely]] {
+        return go_on_later();
+    }
+    return parent_;
+}
+
+/// The next one does not start: whichever follows.
+std::coroutine_handle<> ForkScope::not_in_line(WorkerContext& worker, ForkChild* child) noexcept {
+    for (;;) {
+        if (child == nullptr) {
+            on_deque = 0;  // stolen, and with it all that were pushed before
+        } else {
+            --on_deque;
+            child->never_ran = true;
+            ++ended_in_line;
+        }
+        if (on_deque == 0) {
+            return next_in_line(worker);
+        }
+        child = worker.forks.pop();
+        if (starts(child)) {
+            return run_in_line(worker, *child);
+        }
+    }
+}
+
+std::coroutine_handle<> ForkScope::go_on_later() noexcept {
     if (ended_in_line != children.size()) {
         return park();
     }
-    if (ready_work_waits(worker)) {
-        Waiter& me = current_waiter_always();
-        set_resume_point(me, parent_);
-        post_behind(static_cast<TaskControl&>(me));
-        return std::noop_coroutine();
-    }
-    return parent_;
+    Waiter& me = current_waiter_always();
+    set_resume_point(me, parent_);
+    post_behind(static_cast<TaskControl&>(me));
+    return std::noop_coroutine();
 }
 
 /// The owner has no more children to run in line: waits for the detached ones.

@@ -1,3 +1,4 @@
+#include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/sync/tiny_lock.hpp>
 #include <heddle/detail/task/frame_pool.hpp>
 
@@ -41,25 +42,31 @@ constexpr std::size_t batch = max_cached / 2;
 struct Depot {
     static constexpr std::size_t most = 16;
     TinyLock lock;
-    std::size_t n HEDDLE_GUARDED_BY(lock) = 0;
+    Atomic<std::size_t> n{0};  // written under the lock
     Block* batches[most] HEDDLE_GUARDED_BY(lock) = {};
 
     bool put(Block* first) noexcept {
         if (!lock.try_lock()) {
             return false;
         }
-        const bool room = n < most;
-        if (room) {
-            batches[n++] = first;
+        const std::size_t used = n.load(relaxed);  // relaxed: only written under the lock
+        if (used < most) {
+            batches[used] = first;
+            n.store(used + 1, relaxed);  // relaxed: as above
         }
         lock.unlock();
-        return room;
+        return used < most;
     }
     Block* take() noexcept {
-        if (!lock.try_lock()) {
+        // relaxed: a hint. A thread that only allocates, and finds nothing here, asks for every single frame.
+        if (n.load(relaxed) == 0 || !lock.try_lock()) {
             return nullptr;
         }
-        Block* first = n > 0 ? batches[--n] : nullptr;
+        Block* first = nullptr;
+        if (const std::size_t used = n.load(relaxed); used > 0) {  // relaxed: only written under the lock
+            n.store(used - 1, relaxed);                            // relaxed: as above
+            first = batches[used - 1];
+        }
         lock.unlock();
         return first;
     }

@@ -110,7 +110,7 @@ struct ManyWoken : Scenario {
     void on_thread(Runtime& runtime) override {
         {
             const Paused only_waking_is_the_point;
-            tasks.reserve(2 * many);
+            tasks.reserve(2 * static_cast<std::size_t>(many));
             for (int i = 0; i < many; ++i) {
                 tasks.push_back(runtime.spawn(wait()));
             }

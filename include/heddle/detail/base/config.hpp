@@ -17,6 +17,12 @@
 #endif
 
 #define HEDDLE_NOINLINE __attribute__((noinline))
+/// Of a class that is nothing but an owning pointer: passed and returned in a register, where the compiler can.
+#if HEDDLE_GCC
+#define HEDDLE_TRIVIAL_ABI
+#else
+#define HEDDLE_TRIVIAL_ABI __attribute__((trivial_abi))
+#endif
 #define HEDDLE_COLD __attribute__((noinline, cold))
 #define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)

@@ -80,7 +80,16 @@ struct ForkScope : WakeHook {
 
 private:
     void drop_controls() noexcept;
+    [[nodiscard]] std::coroutine_handle<> start_in_line(WorkerContext& worker) noexcept;
+    [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> start_slowly(WorkerContext& worker);
+    [[nodiscard]] HEDDLE_COLD static std::coroutine_handle<> first_pushed(
+        WorkerContext& worker, std::coroutine_handle<> next) noexcept;
     [[nodiscard]] std::coroutine_handle<> start_as_tasks(WorkerContext& worker);
+    [[nodiscard]] static bool starts(const ForkChild* child) noexcept;
+    [[nodiscard]] std::coroutine_handle<> run_in_line(WorkerContext& worker, ForkChild& child) noexcept;
+    [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> not_in_line(WorkerContext& worker,
+                                                                  ForkChild* child) noexcept;
+    [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> go_on_later() noexcept;
     [[nodiscard]] std::coroutine_handle<> park() noexcept;
     [[nodiscard]] std::coroutine_handle<> wait_for_rest(std::uint64_t seq, std::uint32_t ended) noexcept;
     [[nodiscard]] bool still_waiting() noexcept;
@@ -96,7 +105,8 @@ private:
 
 /// At a child's final suspension: what to run next.
 [[nodiscard]] std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept;
-[[nodiscard]] inline std::coroutine_handle<> fork_finished(ForkChild& child, bool failed) noexcept {
+[[nodiscard]] HEDDLE_ALWAYS_INLINE std::coroutine_handle<> fork_finished(ForkChild& child,
+                                                                         bool failed) noexcept {
     // relaxed: a block made after this look has been made by a thief of a child of this one, which has joined
     if (failed || child.detached || child.control.load(relaxed) != 0) [[unlikely]] {
         return fork_finished_slowly(child, failed);

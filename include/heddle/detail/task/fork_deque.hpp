@@ -25,11 +25,15 @@ public:
     ForkDeque();
     ~ForkDeque();
 
+    /// Room for `n` more, as far as is known without asking the thieves. Owner.
+    [[nodiscard]] bool has_room(std::size_t n) const noexcept {
+        // relaxed: owner writes
+        return bottom_.load(relaxed) + static_cast<std::int64_t>(n) - top_cache_ <= array_->size;
+    }
     /// Room for `n` more, so that pushing them does not fail. Owner; throws std::bad_alloc.
     void reserve(std::size_t n) {
-        const std::int64_t b = bottom_.load(relaxed) + static_cast<std::int64_t>(n);  // relaxed: owner writes
-        if (b - top_cache_ > array_->size) [[unlikely]] {
-            make_room(b);
+        if (!has_room(n)) [[unlikely]] {
+            make_room(bottom_.load(relaxed) + static_cast<std::int64_t>(n));  // relaxed: owner writes
         }
     }
 
