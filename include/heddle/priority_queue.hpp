@@ -52,6 +52,7 @@ public:
 
     void push(T&& value) {
         error() = nullptr;
+        // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): it loses sight of what oneTBB keeps
         Holder held = hold(std::move(value));
         try {
             heap_.push(std::move(held));
