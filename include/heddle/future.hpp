@@ -4,6 +4,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,20 @@ namespace detail {
 
 /// Ends a future that nobody can end any more, unless it is done.
 void break_promise(TaskControl& control) noexcept;
+
+/// Moves the value in and ends the future. What is left of the value is gone before anybody wakes: it may
+/// refer to things of theirs.
+template <class T>
+void set_future_value(TaskControl& control, std::optional<T>& value) {
+    begin_set(control);
+    try {
+        store_value(control, std::move(*value));
+    } catch (...) {  // decided: whoever waits must get something
+        store_exception(control, Outcome::error, std::current_exception());
+    }
+    value.reset();
+    finish_join(control);
+}
 
 }  // namespace detail
 
@@ -55,14 +70,9 @@ public:
     template <class U = T>
         requires(!std::is_void_v<T> && !std::is_reference_v<T> && std::is_constructible_v<T, U &&>)
     void set_result(U&& value) const {
-        T stored(std::forward<U>(value));  // may throw: before anything is decided
-        detail::begin_set(*control_);
-        try {
-            detail::store_value(*control_, std::move(stored));
-        } catch (...) {  // decided: whoever waits must get something
-            detail::store_exception(*control_, detail::Outcome::error, std::current_exception());
-        }
-        detail::finish_join(*control_);
+        // May throw: before anything is decided.
+        std::optional<T> stored(std::in_place, std::forward<U>(value));
+        detail::set_future_value(*control_, stored);
     }
     /// The same for a T that is a reference: what it refers to must outlive the future.
     template <class U = T>

@@ -35,9 +35,9 @@ struct ThreadJob final : BlockingJob {
                 work.reset();
                 finish([&] { future.set_result(result); });
             } else {
-                R result = call();
+                std::optional<R> result(std::in_place, call());
                 work.reset();
-                finish([&] { future.set_result(std::move(result)); });
+                finish([&] { set_future_value(TaskAccess::control(future), result); });
             }
         } catch (...) {
             error = std::current_exception();
@@ -74,9 +74,12 @@ Coro<R> run_on_thread(Fn fn, std::tuple<Args...> args) {
     const Future<R> future;
     post_blocking(std::make_unique<ThreadJob<R, Fn, Args...>>(future, std::move(fn), std::move(args)));
     if constexpr (std::is_object_v<R>) {
-        // Moved, though the job has not let go of the future yet: nobody else takes the result.
-        const R& result = co_await future;
-        co_return std::move(const_cast<R&>(result));
+        // Moved, though the job has not let go of the future yet: nobody else takes the result. And nothing
+        // is left of it for the job to destroy.
+        const R& stored = co_await future;
+        R result = std::move(const_cast<R&>(stored));
+        drop_result(TaskAccess::control(future));
+        co_return result;
     } else {
         co_return co_await future;
     }

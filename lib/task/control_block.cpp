@@ -39,6 +39,8 @@ TaskExtras& give_extras(TaskControl& control, TaskExtras* fresh) noexcept {
     return *extras;
 }
 
+}  // namespace
+
 void drop_result(TaskControl& control) noexcept {
     switch (control.outcome) {
         case Outcome::none:
@@ -57,8 +59,6 @@ void drop_result(TaskControl& control) noexcept {
     }
     control.outcome = Outcome::none;
 }
-
-}  // namespace
 
 TaskControl& make_control(TaskKind kind, Scheduler* scheduler, std::uint32_t refs) {
     return init_control(slab_allocate(), kind, scheduler, refs);

@@ -128,6 +128,16 @@ TEST_P(FutureCallback, FUT_06_FUT_07_of_no_runtime) {
     EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
 }
 
+// Whoever wakes may destroy what a result refers to: nothing is left of it but the result.
+TEST_P(FutureCallback, FUT_06_one_result_is_left) {
+    ProbeCounts counts;
+    const Future<Probe> future;
+    int alive = 0;
+    future.add_done_callback([&] { alive = counts.alive; });
+    future.set_result(counts);
+    EXPECT_EQ(alive, 1);
+}
+
 // The runtime that should run the callback is gone: that is reported, and the future has its result.
 TEST_P(FutureCallback, FUT_06_the_runtime_is_gone) {
     std::optional<Future<int>> future;

@@ -160,6 +160,8 @@ void abandon_control(TaskControl& control, std::uint32_t refs) noexcept;
 
 /// Second half of complete_control: publishes the outcome and wakes whoever waits for it.
 void finish_join(TaskControl& control) noexcept;
+/// Destroys the result, at which nobody will look any more.
+void drop_result(TaskControl& control) noexcept;
 
 /// True for the one who may set a future's outcome.
 [[nodiscard]] bool decide_future(TaskControl& control) noexcept;

@@ -16,6 +16,8 @@
 
 namespace heddle {
 template <class T>
+class Future;
+template <class T>
 class Task;
 }
 
@@ -189,6 +191,10 @@ struct TaskAccess {
     template <class T>
     static TaskControl& control(const Task<T>& task) noexcept {
         return *task.control_;
+    }
+    template <class T>
+    static TaskControl& control(const Future<T>& future) noexcept {
+        return *future.control_;
     }
     template <class T>
     static const ControlRef& ref(const Task<T>& task) noexcept {
