@@ -62,11 +62,11 @@ TEST_P(TaskLife, TASK_18_results_are_destroyed_once) {
         std::shared_ptr<std::vector<std::string>> load =
             std::make_shared<std::vector<std::string>>(100, std::string(100, 'x'));
     };
+    auto work = [&]() -> Coro<Heavy> {  // outlives main: half of the tasks may run longer
+        co_await yield();
+        co_return Heavy(counts);
+    };
     auto main = [&]() -> Coro<void> {
-        auto work = [&]() -> Coro<Heavy> {
-            co_await yield();
-            co_return Heavy(counts);
-        };
         std::vector<Task<Heavy>> tasks;
         for (int i = 0; i < n; ++i) {
             tasks.push_back(create_task(work()));
