@@ -20,7 +20,7 @@ constexpr std::uint64_t bit_of(unsigned worker) noexcept {
 
 }  // namespace
 
-IdleWord::IdleWord(unsigned workers) {
+IdleWord::IdleWord(unsigned workers) : workers_(workers) {
     for (unsigned first = 0; first < workers; first += group_size) {
         groups_.push_back(std::make_unique<Group>());
         groups_.back()->workers = std::min(group_size, workers - first);
@@ -145,13 +145,20 @@ void IdleWord::wake_self_searching(unsigned worker) noexcept {
     }
 }
 
-bool IdleWord::everybody_sleeps() noexcept {
-    return std::ranges::all_of(groups_, [](const auto& group) {
+/// By an RMW on each word.
+unsigned IdleWord::count_sleepers() noexcept {
+    unsigned n = 0;
+    for (const auto& group : groups_) {
         const std::uint64_t w =
             group->word.fetch_add(0, acq_rel);  // acq_rel [idle], [watch]: an RMW on purpose
-        return static_cast<unsigned>(std::popcount(w & sleepers_mask)) == group->workers;
-    });
+        n += static_cast<unsigned>(std::popcount(w & sleepers_mask));
+    }
+    return n;
 }
+
+bool IdleWord::everybody_sleeps() noexcept { return count_sleepers() == workers_; }
+
+bool IdleWord::everybody_else_sleeps() noexcept { return count_sleepers() + 1 == workers_; }
 
 unsigned IdleWord::sleepers() const noexcept {
     unsigned n = 0;

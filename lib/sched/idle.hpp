@@ -73,6 +73,8 @@ public:
     void leave_watch(unsigned worker) noexcept;
     /// For the one who keeps watch, having slowed it down: an RMW on each word. True: really nobody runs.
     [[nodiscard]] bool everybody_sleeps() noexcept;
+    /// The same for one who is awake and has just left it: true if nobody else runs.
+    [[nodiscard]] bool everybody_else_sleeps() noexcept;
 
     [[nodiscard]] unsigned sleepers() const noexcept;
     [[nodiscard]] unsigned searching() const noexcept;
@@ -84,7 +86,9 @@ private:
         char pad[cache_line - 16]{};
     };
     [[nodiscard]] int choose_in(unsigned group, bool always) noexcept;
+    [[nodiscard]] unsigned count_sleepers() noexcept;
 
+    const unsigned workers_;
     std::vector<std::unique_ptr<Group>> groups_;
     static constexpr std::uint32_t slow = std::uint32_t{1} << 31U;
     static constexpr std::uint32_t close = std::uint32_t{1} << 30U;

@@ -253,18 +253,18 @@ void Worker::park_idle(bool searching) {
         }
     }
     if (found) {
-        // Counts as searching, whatever the limit, so that the torch is passed. Somebody else takes the
-        // watch, at once, and also if one who counts as searching stands still.
+        // Somebody else is awake, and finds the watch free, before this worker counts as searching (whatever
+        // the limit, so that the torch is passed): wherever it is held up, the others go on.
+        scheduler->notify(index_, true);
+        idle.leave_watch(index_);
         idle.wake_self_searching(index_);
         searching_ = true;
-        idle.leave_watch(index_);
-        scheduler->notify(index_, true);
     } else {
+        searching_ = idle.woken(index_);  // before it leaves the watch, or it might be chosen first
         if (watching) {
             idle.leave_watch(index_);
-            left_watch_ = !idle.everybody_sleeps();  // [watch]: who runs may count on it
+            left_watch_ = !idle.everybody_else_sleeps();  // [watch]: who runs may count on it
         }
-        searching_ = idle.woken(index_);
     }
     // Work came so soon that looking a little longer would have saved a sleep and a wake-up.
     if (const std::int64_t full = scheduler->options().spin_ns; now_ns() - asleep < full) {

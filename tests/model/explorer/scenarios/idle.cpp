@@ -163,16 +163,16 @@ struct Pool {
             }
         }
         if (found) {
+            notify(me, true);
+            idle.leave_watch(me);
             idle.wake_self_searching(me);
             worker.searching = true;
-            idle.leave_watch(me);
-            notify(me, true);
         } else {
+            worker.searching = idle.woken(me);
             if (watching) {
                 idle.leave_watch(me);
-                worker.left_watch = !idle.everybody_sleeps();
+                worker.left_watch = !idle.everybody_else_sleeps();
             }
-            worker.searching = idle.woken(me);
         }
     }
     [[nodiscard]] bool keep_watch(unsigned me, unsigned& quiet) {
