@@ -17,7 +17,8 @@
 #endif
 
 #define HEDDLE_NOINLINE __attribute__((noinline))
-/// Of a class that is nothing but an owning pointer: passed and returned in a register, where the compiler can.
+/// Of a class that is nothing but an owning pointer: passed and returned in a register, where the compiler
+/// can.
 #if HEDDLE_GCC
 #define HEDDLE_TRIVIAL_ABI
 #else

@@ -19,7 +19,7 @@ template <class T>
 class Future;
 template <class T>
 class Task;
-}
+}  // namespace heddle
 
 namespace heddle::detail {
 
