@@ -98,9 +98,11 @@ public:
     }
 
     [[nodiscard]] std::uint32_t take_seat() noexcept {
-        const auto hint = static_cast<std::uint32_t>(arrived_in(word.load(relaxed)));  // relaxed: a hint
-        for (std::uint32_t i = 0; i < parties; ++i) {
-            const std::uint32_t at = (hint + i) % parties;
+        auto at = static_cast<std::uint32_t>(arrived_in(word.load(relaxed)));  // relaxed: a hint
+        for (std::uint32_t i = 0; i < parties; ++i, ++at) {
+            if (at >= parties) {
+                at = 0;
+            }
             std::uint64_t expected = seat_free;
             // relaxed load: a hint; acq_rel [seat]: the last occupant is done with it
             if (seats[at].state.load(relaxed) == seat_free &&

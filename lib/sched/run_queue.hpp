@@ -159,7 +159,7 @@ class ReadyFifo : Immovable {
 public:
     /// False: full, and there is no memory.
     bool push(TaskControl* task) noexcept {
-        if (make_room(1) == 0) [[unlikely]] {
+        if (tail_ - head_ > mask_ && !grow()) [[unlikely]] {
             return false;
         }
         slots_[tail_++ & mask_] = task;
@@ -177,7 +177,7 @@ public:
 private:
     static constexpr std::size_t initial = 256;
 
-    bool grow() noexcept {
+    HEDDLE_ASIDE bool grow() noexcept {
         const std::size_t size = (mask_ + 1) * 2;
         std::unique_ptr<TaskControl*[]> bigger(  // NOLINT(modernize-avoid-c-arrays): a vector would throw
             new (std::nothrow) TaskControl*[size]);

@@ -219,24 +219,19 @@ void post_control(TaskControl& control) noexcept {
 }
 
 void post_controls(Waiter* const* waiters, std::size_t n) noexcept {
-    constexpr std::size_t batch_size = 64;
-    TaskControl* mine[batch_size];
-    std::size_t count = 0;
+    auto* const here = static_cast<Worker*>(this_worker);
+    bool pushed = false;
     for (std::size_t i = 0; i < n; ++i) {
         auto* control = static_cast<TaskControl*>(waiters[i]);
-        if (control->kind != TaskKind::thread && this_worker != nullptr &&
-            this_worker->scheduler == control->scheduler) {
-            mine[count++] = control;
-            if (count == batch_size) {
-                self().push_batch(mine, count);
-                count = 0;
-            }
+        if (here != nullptr && here->scheduler == control->scheduler && control->kind != TaskKind::thread) {
+            here->push_behind(*control);
+            pushed = true;
         } else {
             schedule(*control);
         }
     }
-    if (count != 0) {
-        self().push_batch(mine, count);
+    if (pushed) {
+        here->tell_of_pushes();
     }
 }
 

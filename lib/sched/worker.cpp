@@ -33,11 +33,11 @@ void Worker::run() {
     this_worker = this;
     while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
         TaskControl* const task = next_local();
-        if (task != nullptr) {
+        if (task != nullptr) [[likely]] {
             stop_searching();
             execute(*task);
         }
-        if (tick_ % relief_period == 0) [[unlikely]] {
+        if (turns() % relief_period == 0) [[unlikely]] {
             if (const Work stuck = relieve()) {
                 stop_searching();
                 execute(stuck);
@@ -50,21 +50,18 @@ void Worker::run() {
     this_worker = nullptr;
 }
 
-/// Before running anything: a worker that counts as searching turns everybody's notify off, and the watch
-/// that it has left is to be taken by another one.
-void Worker::stop_searching() noexcept {
-    if (searching_ || left_watch_) [[unlikely]] {
-        const bool last = std::exchange(searching_, false) && scheduler->idle_.stop_search(index_);
-        const bool left_watch = std::exchange(left_watch_, false);
-        if (last || left_watch) {
-            scheduler->notify(index_, left_watch);  // the last searcher passes the torch
-        }
+void Worker::end_search() noexcept {
+    const bool last = std::exchange(searching_, false) && scheduler->idle_.stop_search(index_);
+    const bool left_watch = std::exchange(left_watch_, false);
+    if (last || left_watch) {
+        scheduler->notify(index_, left_watch);  // the last searcher passes the torch
     }
 }
 
-TaskControl* Worker::next_local() {
-    turns_.store(++tick_, relaxed);  // relaxed: a hint for the sentinel and for thieves
-    if (tick_ % fairness_period == 0) [[unlikely]] {
+HEDDLE_ALWAYS_INLINE TaskControl* Worker::next_local() {
+    const std::uint32_t turn = turns() + 1;
+    turns_.store(turn, relaxed);  // relaxed: a hint for the sentinel and for thieves
+    if (turn % fairness_period == 0) [[unlikely]] {
         housekeeping();
         if (TaskControl* task = take_injected(); task != nullptr) {
             return task;
@@ -145,12 +142,12 @@ void Worker::housekeeping() {
             }
         }
     }
-    if (tick_ % (fairness_period * 16) == 0) {
+    if (turns() % (fairness_period * 16) == 0) {
         epoch_tick();
     }
 }
 
-void Worker::execute(TaskControl& task) {
+HEDDLE_ALWAYS_INLINE void Worker::execute(TaskControl& task) {
     current = Running(&task);
     const auto resume = reinterpret_cast<std::uintptr_t>(task.resume);
     if ((resume & TaskControl::hook_bit) != 0) {
@@ -200,9 +197,11 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
 void Worker::drive(std::coroutine_handle<> next) {
     for (;;) {
         next.resume();
+#if HEDDLE_BOUND_TRANSFERS
         while (bounced != nullptr) {
             std::coroutine_handle<>::from_address(std::exchange(bounced, nullptr)).resume();
         }
+#endif
         if (finish != nullptr) {
             end_root();
         }
@@ -257,10 +256,7 @@ void Worker::push_behind(TaskControl& task) noexcept {
     }
 }
 
-void Worker::push_batch(TaskControl* const* tasks, std::size_t n) noexcept {
-    for (std::size_t i = 0; i < n; ++i) {
-        push_behind(*tasks[i]);
-    }
+void Worker::tell_of_pushes() noexcept {
     if (!single_) {
         scheduler->notify_local(index_);
     }

@@ -28,7 +28,8 @@ public:
     void push(TaskControl& task) noexcept;
     /// To the back of the queue: yields and timers.
     void push_behind(TaskControl& task) noexcept;
-    void push_batch(TaskControl* const* tasks, std::size_t n) noexcept;
+    /// After some of those: somebody may have to be woken to share them.
+    void tell_of_pushes() noexcept;
 
     [[nodiscard]] bool ready_waits() const noexcept { return single_ && !fifo_.empty(); }
     [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
@@ -58,7 +59,14 @@ private:
     [[nodiscard]] TaskControl* next_local();
     [[nodiscard]] TaskControl* pop_ready() noexcept;
     [[nodiscard]] TaskControl* take_injected();
-    void stop_searching() noexcept;
+    /// Before running anything: a worker that counts as searching turns everybody's notify off, and the watch
+    /// that it has left is to be taken by another one.
+    void stop_searching() noexcept {
+        if (searching_ || left_watch_) [[unlikely]] {
+            end_search();
+        }
+    }
+    HEDDLE_ASIDE void end_search() noexcept;
     void housekeeping();
     void execute(TaskControl& task);
     void execute(const Work& work);
@@ -91,8 +99,7 @@ private:
     const bool single_;
     bool behind_ = false;  // pushes go to the back: a batch of timers
     bool searching_ = false;
-    bool left_watch_ = false;  // having found work, and nobody has been woken to watch instead
-    std::uint32_t tick_ = 0;
+    bool left_watch_ = false;  // for a timer of its own, and nobody has been woken to watch instead
     std::uint32_t slot_streak_ = 0;
     std::uint32_t random_;
     std::int64_t spin_ns_;

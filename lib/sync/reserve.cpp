@@ -6,9 +6,8 @@
 
 namespace heddle::detail {
 
-void Reserve::require() {
-    // relaxed: who finds it full by a stale look was under way while it was
-    if (short_.load(relaxed) && !fill()) [[unlikely]] {
+void Reserve::refill() {
+    if (!fill()) {
         throw std::bad_alloc();
     }
 }

@@ -27,7 +27,12 @@ public:
         : size_(size), make_(make), drop_(drop) {}
 
     /// Throws std::bad_alloc if it is not full and cannot be filled.
-    void require();
+    void require() {
+        // relaxed: who finds it full by a stale look was under way while it was
+        if (short_.load(relaxed)) [[unlikely]] {
+            refill();
+        }
+    }
     /// The same without throwing: true if it is full now.
     [[nodiscard]] bool fill() noexcept;
     /// Never null.
@@ -38,6 +43,8 @@ public:
     static constexpr std::uint32_t max_size = 512;
 
 private:
+    HEDDLE_COLD void refill();
+
     const std::uint32_t size_;
     void* (*const make_)() noexcept;
     void (*const drop_)(void*) noexcept;

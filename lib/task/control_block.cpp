@@ -92,8 +92,17 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
     return ControlRef();
 }
 
+void TaskControl::release_control(TaskControl& control) noexcept {
+    if (control.outcome > Outcome::value || control.has_flag(boxed) ||
+        control.extras.load(relaxed) != nullptr) [[unlikely]] {  // relaxed: nobody else is left
+        release_more(control);
+    }
+    control.kind = TaskKind::free;
+    slab_free(&control);
+}
+
 // Unchecked: nobody else is left to change the name.
-void TaskControl::release_control(TaskControl& control) noexcept HEDDLE_UNCHECKED_LOCKING {
+void TaskControl::release_more(TaskControl& control) noexcept HEDDLE_UNCHECKED_LOCKING {
     TaskExtras* extras = control.extras.load(relaxed);  // relaxed: nobody else is left
     if (control.outcome == Outcome::error && (control.marks.load(relaxed) & TaskControl::retrieved) == 0)
         [[unlikely]] {  // relaxed: as above
@@ -107,8 +116,6 @@ void TaskControl::release_control(TaskControl& control) noexcept HEDDLE_UNCHECKE
         free_extras(extras);
         control.extras.store(nullptr, relaxed);  // relaxed: nobody else is left
     }
-    control.kind = TaskKind::free;
-    slab_free(&control);
 }
 
 TaskExtras& extras_of(TaskControl& control) {
@@ -139,6 +146,11 @@ std::exception_ptr cancelled_error(std::string message) noexcept {
     }
 }
 
+HEDDLE_ASIDE static void end_as_cancelled(TaskControl& control) noexcept {
+    drop_result(control);
+    store_exception(control, Outcome::cancelled, cancelled_error(take_cancel_message(control)));
+}
+
 void complete_control(TaskControl& control) noexcept {
     std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
@@ -148,9 +160,8 @@ void complete_control(TaskControl& control) noexcept {
             break;
         }
     }
-    if ((w & word::pending) != 0 && control.outcome == Outcome::value) {
-        drop_result(control);
-        store_exception(control, Outcome::cancelled, cancelled_error(take_cancel_message(control)));
+    if ((w & word::pending) != 0 && control.outcome == Outcome::value) [[unlikely]] {
+        end_as_cancelled(control);
     }
     finish_join(control);
 }
@@ -159,6 +170,13 @@ void abandon_control(TaskControl& control, std::uint32_t refs) noexcept {
     store_exception(control, Outcome::cancelled, nullptr);
     complete_control(control);
     control.drop_ref(refs);
+}
+
+/// Whoever is not in the inline cell.
+HEDDLE_ASIDE static void tell_the_others(TaskControl& control) noexcept {
+    TaskExtras& extras = *control.extras.load(acquire);  // acquire [extras]
+    extras.joined.set();
+    run_callbacks_of(control, extras);
 }
 
 void finish_join(TaskControl& control) noexcept {
@@ -172,9 +190,7 @@ void finish_join(TaskControl& control) noexcept {
         }
     }
     if ((old & TaskControl::join_extras) != 0) [[unlikely]] {
-        TaskExtras& extras = *control.extras.load(acquire);  // acquire [extras]
-        extras.joined.set();
-        run_callbacks_of(control, extras);
+        tell_the_others(control);
     }
 }
 
@@ -296,7 +312,7 @@ int uncancel_control(TaskControl& control) noexcept {
     }
 }
 
-void require_value(TaskControl& control) {
+void throw_outcome(TaskControl& control) {
     if (!control.done()) {
         throw InvalidStateError("Result is not set.");
     }
@@ -308,8 +324,8 @@ void require_value(TaskControl& control) {
         if (const std::exception_ptr& error = stored_exception(control); error != nullptr) {
             std::rethrow_exception(error);
         }
-        throw CancelledError();
     }
+    throw CancelledError();
 }
 
 }  // namespace heddle::detail

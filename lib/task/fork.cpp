@@ -113,6 +113,19 @@ void join_detached(ForkChild& child) noexcept {
     }
 }
 
+HEDDLE_COLD Waiter& waiter_of_child() {
+    if (this_worker == nullptr) {
+        throw std::runtime_error("no running event loop");
+    }
+    const Running running = this_worker->current;
+    ForkChild& child = *running.child();
+    TaskControl& control = control_of(running);
+    if (!child.detached) {
+        detach(child, control_of(child.scope->owner()));
+    }
+    return control;
+}
+
 }  // namespace
 
 std::shared_ptr<const ContextNode> inherited_context(Running running) noexcept {
@@ -120,24 +133,23 @@ std::shared_ptr<const ContextNode> inherited_context(Running running) noexcept {
     return extras != nullptr ? extras->context : nullptr;
 }
 
+bool may_hand_down_context() noexcept {
+    if (this_worker == nullptr) [[unlikely]] {
+        return true;
+    }
+    const TaskExtras* extras = nearest_control(this_worker->current)->extras.load(acquire);  // acquire [extras]
+    return extras != nullptr && extras->context != nullptr;
+}
+
 TaskControl& control_of(Running running) {
     return running.is_child() ? control_of_child(*running.child(), true) : *running.control();
 }
 
 Waiter& current_waiter() {
-    if (this_worker == nullptr) [[unlikely]] {
-        throw std::runtime_error("no running event loop");
+    if (this_worker != nullptr && !this_worker->current.is_child()) [[likely]] {
+        return *this_worker->current.control();
     }
-    const Running running = this_worker->current;
-    if (!running.is_child()) [[likely]] {
-        return *running.control();
-    }
-    ForkChild& child = *running.child();
-    TaskControl& control = control_of(running);
-    if (!child.detached) {
-        detach(child, control_of(child.scope->owner()));
-    }
-    return control;
+    return waiter_of_child();
 }
 
 Waiter& current_waiter_always() noexcept {

@@ -10,6 +10,23 @@
 
 namespace heddle::detail {
 
+namespace {
+
+[[noreturn]] HEDDLE_COLD void throw_awaits_itself() {
+    throw std::runtime_error("Task cannot await on itself");
+}
+[[noreturn]] HEDDLE_COLD void throw_no_loop() { throw std::runtime_error("no running event loop"); }
+
+/// What `made` inherits of whoever creates it.
+HEDDLE_NOINLINE void hand_down_context(TaskControl& made) {
+    auto context = this_worker != nullptr ? inherited_context(this_worker->current) : thread_context();
+    if (context != nullptr) {
+        extras_of(made).context = std::move(context);
+    }
+}
+
+}  // namespace
+
 std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
     if (HEDDLE_FORCE_SUSPEND && target_->done()) {
         post_running_task(frame);
@@ -18,7 +35,7 @@ std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
     const WaitToken token = suspension_.begin(*this);
     if (token.who == target_) {
-        throw std::runtime_error("Task cannot await on itself");
+        throw_awaits_itself();
     }
     return wait(token);  // throws before anything has happened
 }
@@ -38,11 +55,8 @@ std::coroutine_handle<> JoinWait::wait(WaitToken token) {
     }
 }
 
-/// After a wake-up: false when this wait is over.
-bool JoinWait::keep_waiting() {
-    if (!suspension_.interrupted()) {
-        return false;
-    }
+/// A wake-up that was no end of the target: false when this wait is over.
+bool JoinWait::goes_on() {
     join_leave(*target_, place_, suspension_.waiter());
     if (on_cancel_ == OnCancel::forward || (on_cancel_ == OnCancel::if_scope && scope_->was_cancelled())) {
         std::string message = take_cancel_message(suspension_.waiter());
@@ -77,7 +91,7 @@ void YieldAwaiter::post_yielding(Waiter& me) noexcept { post_behind(static_cast<
 Scheduler& running_scheduler() {
     Scheduler* scheduler = current_scheduler();
     if (scheduler == nullptr) {
-        throw std::runtime_error("no running event loop");
+        throw_no_loop();
     }
     return *scheduler;
 }
@@ -90,9 +104,8 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
         if (name != nullptr && !name->empty()) {
             set_task_name(*made, std::move(*name));
         }
-        auto context = this_worker != nullptr ? inherited_context(this_worker->current) : thread_context();
-        if (context != nullptr) {
-            extras_of(*made).context = std::move(context);
+        if (may_hand_down_context()) {
+            hand_down_context(*made);
         }
         task_born(scheduler);
     } catch (...) {

@@ -5,7 +5,23 @@
 
 namespace heddle::detail {
 
+namespace {
+void wake_holder_of(WaitToken token) noexcept {
+    if (token.who != nullptr && token.who->claim(token.seq)) {
+        schedule(*token.who);
+    }
+}
+}  // namespace
+
 void Permits::wake(WaitQueue& queue, std::int64_t n) noexcept {
+    if (n == 1) [[likely]] {
+        wake_holder_of(queue.resume_one());
+    } else {
+        wake_many(queue, n);
+    }
+}
+
+HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexcept {
     constexpr std::size_t batch_size = 32;
     Waiter* batch[batch_size];
     std::size_t ready = 0;
@@ -19,9 +35,7 @@ void Permits::wake(WaitQueue& queue, std::int64_t n) noexcept {
             }
         }
     }
-    if (ready == 1) {
-        schedule(*batch[0]);
-    } else if (ready > 1) {
+    if (ready > 0) {
         schedule_batch(batch, ready);
     }
 }
@@ -38,8 +52,7 @@ bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t u
         if (word.compare_exchange_weak(w, w + n, acq_rel, acquire)) {  // acq_rel [permit]; *this may be gone
             if (w < 0) {
                 // Low bits that belong to the user of the word round towards more waiters, never fewer.
-                const std::int64_t registered = (-w + unit - 1) / unit;
-                wake(*waiters, std::min(n / unit, registered));
+                wake(*waiters, n == unit ? 1 : std::min(n / unit, (-w + unit - 1) / unit));
             }
             return true;
         }
@@ -60,10 +73,7 @@ bool Permits::abort(WaitPlace place, const Waiter& who, std::int64_t unit) noexc
     // acq_rel [permit]: still counted as a waiter? Then this deregisters us. Else a waker is already on its
     // way to our cell, and this returns the permit it carries.
     if (word.fetch_add(unit, acq_rel) < 0) {
-        const WaitToken token = waiters.settle_aborted(place);
-        if (token.who != nullptr && token.who->claim(token.seq)) {
-            schedule(*token.who);
-        }
+        wake_holder_of(waiters.settle_aborted(place));
     }
     return true;
 }
@@ -82,10 +92,7 @@ bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
     return suspension_.commit();
 }
 
-void PermitAwaiter::finish() {
-    if (!suspension_.interrupted()) {
-        return;
-    }
+void PermitAwaiter::give_up() {
     if (!permits_.abort(place_, suspension_.waiter(), unit_)) {
         static_cast<void>(permits_.give(unit_, std::numeric_limits<std::int64_t>::max(), unit_));
     }

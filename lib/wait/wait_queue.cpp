@@ -67,13 +67,9 @@ void WaitQueue::destroy(Retired* self) noexcept {
     delete queue;
 }
 
-WaitQueue& WaitQueue::of(Atomic<WaitQueue*>& slot) {
-    kept_segments.require();
-    WaitQueue* queue = slot.load(acquire);  // acquire [link]
-    if (queue != nullptr) [[likely]] {
-        return *queue;
-    }
+WaitQueue& WaitQueue::make(Atomic<WaitQueue*>& slot) {
     auto* fresh = new WaitQueue;
+    WaitQueue* queue = nullptr;
     if (slot.compare_exchange_strong(queue, fresh, acq_rel, acquire)) {  // acq_rel [link]
         return *fresh;
     }
@@ -109,7 +105,17 @@ WaitSegment* WaitQueue::locate(WaitSegment* from, std::uint64_t id) noexcept {
     return s;
 }
 
+/// `from` was read from `pointer`, which never goes back.
 WaitSegment* WaitQueue::reach(Atomic<WaitSegment*>& pointer, WaitSegment* from, std::uint64_t id) noexcept {
+    // acquire [pins]: as in locate()
+    if (from->id == id && (from->word.load(acquire) & segment_word::removed) == 0) [[likely]] {
+        return from;
+    }
+    return reach_beyond(pointer, from, id);
+}
+
+WaitSegment* WaitQueue::reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
+                                     std::uint64_t id) noexcept {
     for (;;) {
         WaitSegment* s = locate(from, id);
         if (advance(pointer, s)) {
@@ -290,9 +296,9 @@ void WaitQueue::resume_all(std::uint64_t end) noexcept {
     Waiter* batch[batch_size];
     std::size_t n = 0;
     while (index < end) {
-        segment = locate(segment, index / segment_cells);
-        if (segment->id > index / segment_cells) {
-            index = segment->id * segment_cells;
+        if (segment->id != index / segment_cells) [[unlikely]] {
+            segment = locate(segment, index / segment_cells);
+            index = std::max(index, segment->id * segment_cells);  // jumps over cells that are all cancelled
             continue;
         }
         WaitCell& cell = segment->cells[index % segment_cells];
@@ -309,7 +315,7 @@ void WaitQueue::resume_all(std::uint64_t end) noexcept {
     if (n != 0) {
         schedule_batch(batch, n);
     }
-    reach(head_segment_, segment, segment->id);
+    reach_beyond(head_segment_, segment, segment->id);
 }
 
 bool WaitQueue::take_back(WaitPlace place, const Waiter& who) noexcept {

@@ -247,7 +247,7 @@ int explored_clock(clockid_t, timespec* time) {
 
 namespace heddle::detail {
 
-void Reserve::require() {}
+void Reserve::refill() {}
 bool Reserve::fill() noexcept { return true; }
 bool Reserve::keep(void*) noexcept { return false; }
 void* Reserve::take() noexcept { explore::fail("the reserve is asked though memory has not run out"); }

@@ -25,6 +25,12 @@
 #define HEDDLE_TRIVIAL_ABI __attribute__((trivial_abi))
 #endif
 #define HEDDLE_COLD __attribute__((noinline, cold))
+/// A rare step off a hot function. It saves the registers, so that the hot one does not have to each time.
+#if HEDDLE_GCC
+#define HEDDLE_ASIDE HEDDLE_COLD
+#else
+#define HEDDLE_ASIDE __attribute__((noinline, cold, preserve_most))
+#endif
 #define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define HEDDLE_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)

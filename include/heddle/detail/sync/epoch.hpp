@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/base/config.hpp>
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 
@@ -49,8 +50,8 @@ struct EpochRecord {
 extern constinit thread_local EpochRecord* this_thread_epoch;
 extern Atomic<std::uint64_t> global_epoch;
 
-EpochRecord* epoch_register() noexcept;
-void epoch_collect(EpochRecord& record) noexcept;
+HEDDLE_ASIDE EpochRecord* epoch_register() noexcept;
+HEDDLE_ASIDE void epoch_collect(EpochRecord& record) noexcept;
 
 /// While one exists on a thread, nothing retired after its construction is freed. Nests.
 class EpochPin : Immovable {

@@ -98,6 +98,8 @@ struct alignas(cache_line) TaskControl : Waiter {
         return refs.load(acquire) / handle_ref == 1;  // acquire [refs]: former handles' uses are over
     }
     static void release_control(TaskControl& control) noexcept;
+    /// What few have: an error, a boxed result, extras.
+    HEDDLE_ASIDE static void release_more(TaskControl& control) noexcept;
 };
 static_assert(sizeof(TaskControl) == 64);
 
@@ -225,7 +227,13 @@ inline void store_exception(TaskControl& control, Outcome kind, std::exception_p
 }
 static_assert(sizeof(std::exception_ptr) <= 2 * sizeof(void*));
 
-/// Throws what a done task ended with, if not with a value; InvalidStateError while it is not done.
-void require_value(TaskControl& control);
+/// Throws what a done task ended with, or InvalidStateError while it is not done.
+[[noreturn]] HEDDLE_COLD void throw_outcome(TaskControl& control);
+/// The same, unless it has ended with a value.
+inline void require_value(TaskControl& control) {
+    if (!control.done() || control.outcome != Outcome::value) [[unlikely]] {
+        throw_outcome(control);
+    }
+}
 
 }  // namespace heddle::detail

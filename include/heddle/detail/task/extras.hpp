@@ -40,6 +40,8 @@ void extras_require_memory();
 /// The ContextVars that `running` sees: those of the nearest ancestor with a control block, since the ones
 /// without have set nothing.
 [[nodiscard]] std::shared_ptr<const ContextNode> inherited_context(Running running) noexcept;
+/// False: whoever runs here has no ContextVars set.
+[[nodiscard]] bool may_hand_down_context() noexcept;
 /// The same on a plain thread.
 [[nodiscard]] std::shared_ptr<const ContextNode> thread_context();
 void set_thread_context(std::shared_ptr<const ContextNode> context) noexcept;

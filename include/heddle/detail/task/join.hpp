@@ -56,7 +56,9 @@ public:
 private:
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     std::coroutine_handle<> wait(WaitToken token);
-    bool keep_waiting();
+    /// After a wake-up: false when this wait is over.
+    bool keep_waiting() { return suspension_.interrupted() && goes_on(); }
+    HEDDLE_NOINLINE bool goes_on();
     static std::coroutine_handle<> woken(WakeHook& hook) noexcept;
 
     TaskControl* target_;

@@ -80,7 +80,8 @@ struct Permits : Immovable {
     static void wake(WaitQueue& queue, std::int64_t n) noexcept;
 
 private:
-    HEDDLE_COLD bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
+    static void wake_many(WaitQueue& queue, std::int64_t n) noexcept;
+    HEDDLE_NOINLINE bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
 };
 static_assert(sizeof(Permits) == 16);
 
@@ -98,8 +99,8 @@ public:
         return suspend(frame) ? std::noop_coroutine() : frame;
     }
     void await_resume() {
-        if (suspension_.begun()) {
-            finish();
+        if (suspension_.begun() && suspension_.interrupted()) [[unlikely]] {
+            give_up();
         }
     }
 
@@ -108,7 +109,7 @@ public:
 
 private:
     bool suspend(std::coroutine_handle<> frame);
-    void finish();
+    [[noreturn]] HEDDLE_COLD void give_up();
 
     Permits& permits_;
     std::int64_t unit_;

@@ -26,7 +26,11 @@ class WaitQueue final : public Retired {
 public:
     /// The queue that `slot` points to, created on first use; what comes next will find memory. Call it
     /// before anything is changed that would have to be taken back: it throws std::bad_alloc.
-    static WaitQueue& of(Atomic<WaitQueue*>& slot);
+    static WaitQueue& of(Atomic<WaitQueue*>& slot) {
+        require_memory();
+        WaitQueue* queue = slot.load(acquire);  // acquire [link]
+        return queue != nullptr ? *queue : make(slot);
+    }
     /// For one more token that is to be put into an existing queue. Throws std::bad_alloc.
     static void require_memory();
     /// Retires the queue (if any) with all its segments. Needs no pin.
@@ -68,10 +72,13 @@ public:
 private:
     WaitQueue();
     ~WaitQueue() = default;
+    HEDDLE_COLD static WaitQueue& make(Atomic<WaitQueue*>& slot);
     static void destroy(Retired* self) noexcept;
 
     WaitSegment* locate(WaitSegment* from, std::uint64_t id) noexcept;
     WaitSegment* reach(Atomic<WaitSegment*>& pointer, WaitSegment* from, std::uint64_t id) noexcept;
+    HEDDLE_ASIDE WaitSegment* reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
+                                           std::uint64_t id) noexcept;
     bool advance(Atomic<WaitSegment*>& pointer, WaitSegment* to) noexcept;
     void drop(WaitSegment& segment) noexcept;
     void on_cleaned(WaitSegment& segment) noexcept;
