@@ -43,6 +43,7 @@ Worker::Work Worker::search() {
         stop_searching();
         return {task, nullptr};
     }
+    epoch_rest();
     if (!searching_ && !single_) {
         searching_ = scheduler->idle_.try_start_search(index_);
     }
@@ -244,6 +245,7 @@ void Worker::park_idle(bool searching) {
             pause = period = close_watch_ns;
         }
         const std::int64_t watch = watching ? now_ns() + pause : never;
+        epoch_rest();
         if (parker_.park(std::min(own, watch)) || own <= watch) {
             break;
         }

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t fairness_period = 61;
 constexpr std::uint32_t relief_period = 1024;
+constexpr std::uint32_t epoch_period = 16;
 constexpr std::uint32_t max_slot_streak = 3;
 constexpr std::size_t inject_batch = 128;
 
@@ -31,6 +32,7 @@ Worker::Worker(Scheduler& owner, unsigned index, bool single)
 
 void Worker::run() {
     this_worker = this;
+    epoch_stay(process_barrier());
     while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
         TaskControl* const task = next_local();
         if (task != nullptr) [[likely]] {
@@ -47,6 +49,7 @@ void Worker::run() {
             execute(search());
         }
     }
+    epoch_stay(false);
     this_worker = nullptr;
 }
 
@@ -61,6 +64,9 @@ void Worker::end_search() noexcept {
 HEDDLE_ALWAYS_INLINE TaskControl* Worker::next_local() {
     const std::uint32_t turn = turns() + 1;
     turns_.store(turn, relaxed);  // relaxed: a hint for the sentinel and for thieves
+    if (turn % epoch_period == 0) [[unlikely]] {
+        epoch_refresh();
+    }
     if (turn % fairness_period == 0) [[unlikely]] {
         housekeeping();
         if (TaskControl* task = take_injected(); task != nullptr) {

@@ -1,5 +1,6 @@
 #include <heddle/detail/base/assert.hpp>
 #include <heddle/detail/sync/epoch.hpp>
+#include <heddle/detail/sync/parker.hpp>
 
 #include <array>
 #include <new>
@@ -23,6 +24,7 @@ struct ThreadExit {
 };
 
 void release_record(EpochRecord& record) noexcept {
+    HEDDLE_ASSERT(!record.stays);
     // Everything still in limbo goes to the orphans: some other thread's collect() adopts it.
     if (record.sealed_tail != nullptr) {
         record.sealed_tail->next_retired = record.open;
@@ -107,23 +109,46 @@ void seal(EpochRecord& record) noexcept {
     record.unsealed = 0;
 }
 
-void try_advance() noexcept {
+/// One scan at a time. Takes the announcement `seen` of a thread without an open pin back. False: it has one.
+bool revoke(EpochRecord& record, std::uint64_t seen) noexcept {
+    std::uint64_t expected = seen;
+    // relaxed load: a hint; acq_rel [pin]: the owner's next pin sees that it has to announce itself
+    if (record.depth.load(relaxed) != 0 ||
+        !record.state.compare_exchange_strong(expected, 0, acq_rel, relaxed)) {
+        return false;
+    }
+    if (process_barrier() && record.depth.load(acquire) == 0) {  // acquire [revoke]
+        return true;
+    }
+    // An open pin relies on it. If the owner has announced itself meanwhile, that counts.
+    expected = 0;
+    record.state.compare_exchange_strong(expected, seen, acq_rel, relaxed);  // acq_rel [pin]
+    return false;
+}
+
+/// False: somebody is still in an earlier epoch.
+bool all_in(std::uint64_t epoch, bool may_revoke) noexcept {
+    for (EpochRecord* r = registry.load(acquire); r != nullptr; r = r->next) {  // acquire [join]
+        const std::uint64_t v = r->state.fetch_add(0, acq_rel);  // acq_rel [pin]: an RMW on purpose
+        if ((v & 1) != 0 && (v >> 1) != epoch && !(may_revoke && revoke(*r, v))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void try_advance(EpochRecord& mine) noexcept {
     if (advancing.exchange(true, acq_rel)) {  // acq_rel [scan]: one scan at a time
         return;
     }
     const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
-    bool all_current = true;
-    for (EpochRecord* r = registry.load(acquire); r != nullptr; r = r->next) {  // acquire [join]
-        const std::uint64_t v = r->state.fetch_add(0, acq_rel);  // acq_rel [pin]: an RMW on purpose
-        if ((v & 1) != 0 && (v >> 1) != e) {
-            all_current = false;
-            break;
-        }
-    }
-    if (all_current) {
+    if (all_in(e, mine.stuck >= HEDDLE_EPOCH_PATIENCE)) {
         std::uint64_t expected = e;
         // acq_rel [epoch]: pins that read the new epoch see what was unlinked before the seal.
         global_epoch.compare_exchange_strong(expected, e + 1, acq_rel, relaxed);
+        mine.stuck = 0;
+    } else {
+        ++mine.stuck;
     }
     advancing.store(false, release);  // release [scan]
 }
@@ -154,16 +179,21 @@ EpochRecord* epoch_register() noexcept {
         } while (!registry.compare_exchange_weak(head, record, acq_rel, relaxed));  // acq_rel [join]
     }
     this_thread_epoch = record;
-    record->depth = 1;
+    record->depth.store(1, relaxed);  // relaxed: [join] orders it
     // acq_rel [join]: an RMW, so that a scan that has missed this record still precedes us.
     const std::uint64_t e = global_epoch.fetch_add(0, acq_rel);
     record->state.exchange((e << 1) | 1, acq_rel);  // acq_rel [pin]
     return record;
 }
 
+void epoch_stay(bool yes) noexcept {
+    const EpochPin pin;  // makes the record, and takes the announcement back at its end
+    this_thread_epoch->stays = yes;
+}
+
 void epoch_retire(Retired* object) noexcept {
     EpochRecord& record = *this_thread_epoch;
-    HEDDLE_ASSERT(record.depth > 0);
+    HEDDLE_ASSERT(record.depth.load(relaxed) > 0);  // relaxed: owner writes
     object->next_retired = record.open;
     record.open = object;
     ++record.unsealed;
@@ -172,13 +202,16 @@ void epoch_retire(Retired* object) noexcept {
 
 void epoch_collect(EpochRecord& record) noexcept {
     seal(record);
-    try_advance();
+    if (record.stays) {
+        epoch_refresh();  // or it would be in its own way
+    }
+    try_advance(record);
     free_ripe(record);
 }
 
 void epoch_tick() noexcept {
     if (EpochRecord* record = this_thread_epoch;
-        record != nullptr && record->depth == 0 &&
+        record != nullptr && record->depth.load(relaxed) == 0 &&  // relaxed: owner writes
         (record->open != nullptr || record->sealed_head != nullptr)) {
         epoch_collect(*record);
     }

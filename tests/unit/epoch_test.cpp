@@ -117,10 +117,10 @@ TEST(Epoch, PinsNest) {
     std::promise<void> let_go;
     std::thread other([&] {
         const EpochPin outer;
-        EXPECT_EQ(this_thread_epoch->depth, 1U);
+        EXPECT_EQ(this_thread_epoch->depth.load(), 1U);
         {
             const EpochPin inner;
-            EXPECT_EQ(this_thread_epoch->depth, 2U);
+            EXPECT_EQ(this_thread_epoch->depth.load(), 2U);
         }
         EXPECT_NE(this_thread_epoch->state.load() & 1, 0U) << "still pinned";
         inner_closed.set_value();
@@ -205,7 +205,7 @@ TEST(Epoch, AForeignThreadRegistersItself) {
         {
             const EpochPin pin;
             EXPECT_NE(this_thread_epoch, nullptr);
-            EXPECT_EQ(this_thread_epoch->depth, 1U);
+            EXPECT_EQ(this_thread_epoch->depth.load(), 1U);
         }
         EXPECT_EQ(this_thread_epoch->state.load(), 0U);
         EXPECT_EQ(this_thread_epoch->depth, 0U);

@@ -4,6 +4,7 @@
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 
+#include <atomic>
 #include <cstdint>
 
 // Epoch-based memory reclamation.
@@ -12,9 +13,17 @@
 // when every EpochPin that was open at that moment has closed. Pins are short: library code only, no user
 // code, no system call. Foreign threads register themselves at their first pin.
 //
-// Handshakes, all of them RMWs (no fence, so ThreadSanitizer follows):
-// [pin]   a pin publishes itself by an exchange on its record, the scan reads the record by an RMW:
-//         either the scan sees the pin, or the pin sees all that happened before the scan.
+// A thread announces itself before its first pin: from then on nothing that is retired is freed. Foreign
+// threads take that back at the end of the pin. Workers stay announced, so that their pins cost no RMW; they
+// announce the present epoch every few turns (epoch_refresh), and rest while they search and sleep.
+//
+// Handshakes (no fence in the pin, so ThreadSanitizer follows):
+// [pin]   an announcement is an exchange on the record, the scan reads the record by an RMW:
+//         either the scan sees it, or the pins under it see all that happened before the scan.
+// [revoke] a worker in a long step does not hold up reclamation: a scan that has found it behind for some
+//         time takes its announcement back, has all threads pass a barrier, and then looks whether a pin is
+//         open. A pin raises its depth, and then looks for the announcement. With the barrier in between,
+//         either the scan sees the depth, or the pin sees that it has to announce itself anew.
 // [epoch] a bag is sealed by an RMW on the epoch: the advance that follows comes after the unlinking.
 // [join]  a record is pushed by CAS; its first pin reads the epoch by an RMW, because a scan that had
 //         loaded the list head before does not visit it.
@@ -29,15 +38,21 @@ struct Retired {
     std::uint64_t epoch_tag = 0;
 };
 
-/// Objects that a thread retires before it tries to free some. (The explorer sets it to 1.)
+/// Objects that a thread retires before it tries to free some, and how often it tries in vain before it
+/// revokes announcements. (The explorer sets them to 1 and 0.)
 #ifndef HEDDLE_EPOCH_BAG
 #define HEDDLE_EPOCH_BAG 64
+#endif
+#ifndef HEDDLE_EPOCH_PATIENCE
+#define HEDDLE_EPOCH_PATIENCE 8
 #endif
 
 /// One thread's place in the registry; records are reused, never freed.
 struct EpochRecord {
-    Atomic<std::uint64_t> state{0};  // 0: not pinned, (epoch << 1) | 1: pinned
-    std::uint32_t depth = 0;         // owner only
+    Atomic<std::uint64_t> state{0};  // 0, or announced: (epoch << 1) | 1
+    Atomic<std::uint32_t> depth{0};  // open pins; written by the owner, looked at by a scan that revokes
+    bool stays = false;              // owner only: announced between pins, too
+    std::uint32_t stuck = 0;         // owner only: scans in a row that could not advance
     std::uint32_t unsealed = 0;      // owner only: objects in the open bag
     Retired* open = nullptr;         // owner only: open bag, newest first
     Retired* sealed_head = nullptr;  // owner only: sealed objects, oldest first
@@ -59,15 +74,24 @@ public:
     EpochPin() noexcept : record_(this_thread_epoch) {
         if (record_ == nullptr) [[unlikely]] {
             record_ = epoch_register();
-        } else if (record_->depth++ == 0) {
-            const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
-            // acq_rel [pin]: either the scan sees this pin, or this pin sees what preceded the scan.
-            record_->state.exchange((e << 1) | 1, acq_rel);
+            return;
+        }
+        const std::uint32_t outer = record_->depth.load(relaxed);  // relaxed: owner writes
+        record_->depth.store(outer + 1, relaxed);                  // relaxed: [revoke] has a barrier
+        if (outer == 0) {
+            std::atomic_signal_fence(std::memory_order_seq_cst);  // [revoke]: the compiler's part of it
+            if (record_->state.load(relaxed) == 0) {              // relaxed: [revoke] has a barrier
+                announce(*record_);
+            }
         }
     }
     ~EpochPin() noexcept {
-        if (--record_->depth == 0) {
-            record_->state.store(0, release);  // release [pin]: our accesses end before the scan sees this
+        const std::uint32_t outer = record_->depth.load(relaxed) - 1;  // relaxed: owner writes
+        record_->depth.store(outer, release);  // release [revoke]: our accesses end before the scan sees this
+        if (outer == 0) {
+            if (!record_->stays) {
+                record_->state.store(0, release);  // release [pin]: as above
+            }
             if (record_->unsealed >= bag_size) [[unlikely]] {
                 epoch_collect(*record_);
             }
@@ -76,12 +100,37 @@ public:
 
     static constexpr std::uint32_t bag_size = HEDDLE_EPOCH_BAG;
 
+    static void announce(EpochRecord& record) noexcept {
+        const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
+        // acq_rel [pin]: either the scan sees this, or we see what preceded the scan.
+        record.state.exchange((e << 1) | 1, acq_rel);
+    }
+
 private:
     EpochRecord* record_;
 };
 
 /// Hands `object` over for deletion by `object->reclaim`. Needs: an EpochPin on this thread.
 void epoch_retire(Retired* object) noexcept;
+
+/// The calling thread stays announced between its pins; before it ends, no longer. It must call
+/// epoch_refresh() often, and epoch_rest() before it waits. Without a pin, as the next two.
+void epoch_stay(bool yes) noexcept;
+/// Announces the present epoch, if an older one is announced.
+inline void epoch_refresh() noexcept {
+    EpochRecord* record = this_thread_epoch;
+    // relaxed: stale means a little later
+    if (record != nullptr && record->state.load(relaxed) != ((global_epoch.load(relaxed) << 1) | 1) &&
+        record->state.load(relaxed) != 0) [[unlikely]] {
+        EpochPin::announce(*record);
+    }
+}
+/// Takes the announcement back until the next pin.
+inline void epoch_rest() noexcept {
+    if (EpochRecord* record = this_thread_epoch; record != nullptr) {
+        record->state.store(0, release);  // release [pin]: our accesses end before the scan sees this
+    }
+}
 
 /// Tries to free what this thread has retired; call it without a pin, now and then.
 void epoch_tick() noexcept;

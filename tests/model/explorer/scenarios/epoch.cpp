@@ -150,5 +150,75 @@ void stalled() {
 const Register r7{
     {"epoch.stalled", "one stays pinned: others do not wait, nothing it sees goes", stalled, 2, 1}};
 
+// Workers stay announced; whoever finds one behind takes that back, unless it has a pin open.
+void stays() {
+    Cell cell;
+    parallel({[&] {
+                  detail::epoch_stay(true);
+                  cell.read();
+                  detail::epoch_refresh();
+                  cell.read();
+              },
+              [&] {
+                  cell.replace(1);
+                  reclaim();
+              }});
+}
+const Register r8{{"epoch.stays", "a reader stays announced, one replaces and frees", stays, 3, 1}};
+
+void revoked() {
+    Cell cell;
+    parallel({[&] {
+                  detail::epoch_stay(true);
+                  cell.read();
+                  cell.read();
+                  cell.read();
+              },
+              [&] {
+                  cell.replace(1);
+                  reclaim();
+                  cell.replace(2);
+                  reclaim();
+              }});
+}
+const Register r9{{"epoch.revoked", "a reader that does not announce itself anew for long", revoked, 3, 1}};
+
+void rests() {
+    Cell cell;
+    parallel({[&] {
+                  detail::epoch_stay(true);
+                  cell.read();
+                  detail::epoch_rest();
+                  cell.read();
+                  detail::epoch_stay(false);
+              },
+              [&] {
+                  detail::epoch_stay(true);
+                  cell.replace(1);
+                  reclaim();
+              }});
+}
+const Register r10{{"epoch.rests", "a reader rests and comes back; the one who frees stays as well", rests, 3, 1}};
+
+void long_step() {
+    Cell cell;
+    parallel({[&] {
+                  detail::epoch_stay(true);
+                  cell.read();
+                  wake(2);
+                  sleep("announced, in a long step");
+              },
+              [&] {
+                  sleep("until the other one is in its long step");
+                  for (int i = 1; i < 4; ++i) {
+                      cell.replace(i);
+                      reclaim();
+                  }
+                  require(detail::epoch_pending() == 0, "held up by a thread without a pin");
+                  wake(1);
+              }});
+}
+const Register r11{{"epoch.long_step", "an announced thread without a pin holds nothing up", long_step, 2, 1}};
+
 }  // namespace
 }  // namespace heddle::explore
