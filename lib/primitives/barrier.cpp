@@ -134,14 +134,16 @@ public:
         }
     }
 
-    /// The round is complete: every seat holds a token of it, or is the tripping party's own.
+    /// The round is complete: every seat holds a token of it, or is the tripping party's own. Until it is
+    /// freed here, nobody else writes to it: its party has been counted, and will find the round over.
     void free_all(std::uint32_t own_seat) noexcept {
         WakeBatch batch;
         for (std::uint32_t i = 0; i < parties; ++i) {
             const std::uint64_t seq =
                 seats[i].seq.load(relaxed);  // relaxed: belongs to state, or is not used
-            // before the exchange: afterwards it is the next party's
-            const std::uint64_t state = seats[i].state.exchange(seat_free, acq_rel);  // acq_rel [seat]
+            const std::uint64_t state =
+                seats[i].state.load(relaxed);  // relaxed: [word] has acquired what was counted
+            seats[i].state.store(seat_free, release);  // release [seat]: it is the next party's
             if (i != own_seat) {
                 batch.wake(occupant(state), seq);
             }
@@ -186,7 +188,7 @@ public:
     const std::unique_ptr<Seat[]> seats;  // NOLINT(modernize-avoid-c-arrays): seats do not move
 };
 
-std::coroutine_handle<> BarrierAwaiter::suspend(std::coroutine_handle<> frame) {
+HEDDLE_FLATTEN std::coroutine_handle<> BarrierAwaiter::suspend(std::coroutine_handle<> frame) {
     frame_ = frame;
     token_ = suspension_.begin(*this);
     if (!run()) {
@@ -199,10 +201,10 @@ std::coroutine_handle<> BarrierAwaiter::suspend(std::coroutine_handle<> frame) {
     return frame_;
 }
 
-std::coroutine_handle<> BarrierAwaiter::woken(WakeHook& hook) noexcept {
+HEDDLE_FLATTEN std::coroutine_handle<> BarrierAwaiter::woken(WakeHook& hook) noexcept {
     auto& self = static_cast<BarrierAwaiter&>(hook);
     self.settle(self.suspension_.interrupted());
-    return self.run() ? self.frame_ : std::noop_coroutine();
+    return self.end_ != End::none || self.run() ? self.frame_ : std::noop_coroutine();
 }
 
 /// Goes on until the wait has ended (true) or sleeps (false: *this may be gone).
@@ -216,7 +218,7 @@ bool BarrierAwaiter::run() {
 }
 
 /// Tries to sit down and be counted. True: asleep.
-bool BarrierAwaiter::arrive() {
+HEDDLE_FLATTEN bool BarrierAwaiter::arrive() {
     const std::uint64_t seen = block_.word.load(acquire);  // acquire [word]
     if (seat_ == no_seat && state_of(seen) == filling) {
         seat_ = block_.take_seat();

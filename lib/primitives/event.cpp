@@ -5,7 +5,7 @@
 
 namespace heddle::detail {
 
-void EventWord::set() noexcept {
+HEDDLE_FLATTEN void EventWord::set() noexcept {
     const EpochPin pin;
     std::uint64_t w = word.load(acquire);  // acquire [set]: with tickets drawn, the queue exists
     for (;;) {
@@ -27,7 +27,7 @@ void EventWord::set() noexcept {
     }
 }
 
-bool EventWord::enqueue(WaitToken token, WaitPlace& place) {
+HEDDLE_FLATTEN bool EventWord::enqueue(WaitToken token, WaitPlace& place) {
     const EpochPin pin;
     WaitQueue& waiters = WaitQueue::of(queue);
     WaitSegment* from = waiters.begin();   // before the RMW that draws the index

@@ -218,7 +218,7 @@ void post_control(TaskControl& control) noexcept {
     }
 }
 
-void post_controls(Waiter* const* waiters, std::size_t n) noexcept {
+HEDDLE_FLATTEN void post_controls(Waiter* const* waiters, std::size_t n) noexcept {
     auto* const here = static_cast<Worker*>(this_worker);
     bool pushed = false;
     for (std::size_t i = 0; i < n; ++i) {

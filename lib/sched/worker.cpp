@@ -200,7 +200,7 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
 }
 
 /// Runs `next` and what follows from it on this stack, until nothing is left in line.
-void Worker::drive(std::coroutine_handle<> next) {
+HEDDLE_ALWAYS_INLINE void Worker::drive(std::coroutine_handle<> next) {
     for (;;) {
         next.resume();
 #if HEDDLE_BOUND_TRANSFERS

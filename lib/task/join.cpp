@@ -27,7 +27,7 @@ HEDDLE_NOINLINE void hand_down_context(TaskControl& made) {
 
 }  // namespace
 
-std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
+HEDDLE_FLATTEN std::coroutine_handle<> JoinWait::suspend(std::coroutine_handle<> frame) {
     if (HEDDLE_FORCE_SUSPEND && target_->done()) {
         post_running_task(frame);
         return std::noop_coroutine();
@@ -76,7 +76,7 @@ bool JoinWait::goes_on() {
     return false;
 }
 
-std::coroutine_handle<> JoinWait::woken(WakeHook& hook) noexcept {
+HEDDLE_FLATTEN std::coroutine_handle<> JoinWait::woken(WakeHook& hook) noexcept {
     auto& self = static_cast<JoinWait&>(hook);
     try {
         return self.keep_waiting() ? self.wait(self.suspension_.again()) : self.frame_;

@@ -40,7 +40,7 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
     }
 }
 
-bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
+HEDDLE_FLATTEN bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
     const EpochPin pin;
     std::int64_t w = word.load(acquire);  // acquire [permit]: a waiter makes the queue before it is counted
     for (;;) {
@@ -78,7 +78,7 @@ bool Permits::abort(WaitPlace place, const Waiter& who, std::int64_t unit) noexc
     return true;
 }
 
-bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
+HEDDLE_FLATTEN bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
     if (HEDDLE_FORCE_SUSPEND && granted_) {
         post_running_task(frame);
         return true;

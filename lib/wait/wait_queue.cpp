@@ -282,7 +282,7 @@ WaitToken WaitQueue::resume_next_below(std::uint64_t end) noexcept {
     return {};
 }
 
-void WaitQueue::resume_all(std::uint64_t end) noexcept {
+HEDDLE_FLATTEN void WaitQueue::resume_all(std::uint64_t end) noexcept {
     WaitSegment* segment = head_segment_.load(acquire);  // acquire [link], before the claim
     std::uint64_t index = head_.load(acquire);           // acquire [cell]
     do {

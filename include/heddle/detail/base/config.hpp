@@ -31,6 +31,8 @@
 #else
 #define HEDDLE_ASIDE __attribute__((noinline, cold, preserve_most))
 #endif
+/// A hot step made of many small functions: all of them are compiled into it.
+#define HEDDLE_FLATTEN __attribute__((flatten))
 #define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
 #define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define HEDDLE_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)

@@ -23,7 +23,7 @@ namespace heddle::detail {
 /// one; so neither waits for the other. After Ramalhete and Correia's FAA array queue.
 ///
 /// Every member needs an EpochPin.
-/// [cell] the store of FULL publishes the value, the pop's exchange acquires it. [link] next and the two
+/// [cell] the store of FULL publishes the value, the pop's load or exchange acquires it. [link] next and the two
 /// segment pointers publish the segment behind them.
 template <class T>
 class FifoContainer : Immovable {
@@ -87,7 +87,8 @@ public:
                 continue;
             }
             Cell& cell = segment->cell[i];
-            if (cell.state.exchange(taken, acq_rel) == full) {  // acq_rel [cell]
+            // acquire [cell]: once full, the cell is ours alone; else the exchange settles who comes too late
+            if (cell.state.load(acquire) == full || cell.state.exchange(taken, acq_rel) == full) {
                 struct Destroy {
                     T* object;
                     ~Destroy() { std::destroy_at(object); }

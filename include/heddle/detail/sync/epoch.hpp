@@ -4,7 +4,6 @@
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 
-#include <atomic>
 #include <cstdint>
 
 // Epoch-based memory reclamation.
@@ -79,8 +78,8 @@ public:
         const std::uint32_t outer = record_->depth.load(relaxed);  // relaxed: owner writes
         record_->depth.store(outer + 1, relaxed);                  // relaxed: [revoke] has a barrier
         if (outer == 0) {
-            std::atomic_signal_fence(std::memory_order_seq_cst);  // [revoke]: the compiler's part of it
-            if (record_->state.load(relaxed) == 0) {              // relaxed: [revoke] has a barrier
+            compiler_barrier();                       // its part of [revoke]
+            if (record_->state.load(relaxed) == 0) {  // relaxed: [revoke] has a barrier
                 announce(*record_);
             }
         }
