@@ -97,7 +97,12 @@ struct CoroAccess {
         }
         return coro.frame_;
     }
-    /// The same; the caller owns it from now on.
+    /// Destroys the frame, if there is one.
+    template <class T>
+    static void drop(Coro<T>& coro) noexcept {
+        coro.reset();
+    }
+    /// The same as startable(); the caller owns it from now on.
     template <class T>
     static std::coroutine_handle<Promise<T>> take(Coro<T>& coro) {
         const auto frame = startable(coro);

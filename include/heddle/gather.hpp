@@ -72,7 +72,7 @@ namespace detail {
 template <bool Tolerant, class T>
 using GatheredOne = std::conditional_t<Tolerant, Result<T>, OrMonostate<T>>;
 
-/// The result of one child after the join.
+/// The result of one child after the join; unless Tolerant, it has ended with a value.
 template <bool Tolerant, class T>
 GatheredOne<Tolerant, T> gathered(const Coro<T>& coro, const ForkChild& child) {
     if constexpr (Tolerant) {
@@ -88,16 +88,18 @@ GatheredOne<Tolerant, T> gathered(const Coro<T>& coro, const ForkChild& child) {
 /// The part of both that does not depend on how the children are kept.
 template <bool Tolerant>
 class GatherBase : Immovable {
-public:
-    HEDDLE_SUSPEND std::coroutine_handle<> start(std::coroutine_handle<> parent) {
-        return transfer(scope_.start(parent));
-    }
-
 protected:
     explicit GatherBase(std::span<ForkChild> children) noexcept : scope_(children) {}
-    void throw_if_cancelled() {
+    std::coroutine_handle<> start(std::coroutine_handle<> parent) { return transfer(scope_.start(parent)); }
+    /// After the join: throws if the gather was cancelled. The child whose error is to be thrown, or null.
+    ForkChild* failed_child() {
         if (scope_.was_cancelled()) [[unlikely]] {
             throw_cancelled(scope_.parent_waiter());
+        }
+        if constexpr (Tolerant) {
+            return nullptr;
+        } else {
+            return scope_.first_failed.load(acquire);  // acquire [child]
         }
     }
     std::conditional_t<Tolerant, TolerantScope, FailFastScope> scope_;
@@ -116,6 +118,9 @@ template <class T>
 struct GatherMember<Task<T>> {
     explicit GatherMember(Task<T> given) noexcept : task(std::move(given)) {}
     void start(ForkScope& scope, ForkChild& child) {
+        if (!task) {
+            throw_coro_reused();
+        }
         coro = member_coro(std::move(task), scope, child);
         bind_child(scope, child, coro);
     }
@@ -154,7 +159,9 @@ public:
     }
     Results await_resume() {
         const FramesEnd end{members_};
-        this->throw_if_cancelled();
+        if (const ForkChild* failed = this->failed_child(); failed != nullptr) [[unlikely]] {
+            rethrow(*failed, Indices());
+        }
         return collect(Indices());
     }
 
@@ -165,7 +172,7 @@ private:
         FramesEnd(const FramesEnd&) = delete;
         FramesEnd& operator=(const FramesEnd&) = delete;
         ~FramesEnd() {
-            std::apply([](auto&... member) { ((member.coro = {}), ...); }, members);
+            std::apply([](auto&... member) { (CoroAccess::drop(member.coro), ...); }, members);
         }
         std::tuple<GatherMember<Members>...>& members;
     };
@@ -175,16 +182,14 @@ private:
         (std::get<I>(members_).start(this->scope_, Children::children[I]), ...);
     }
     template <std::size_t... I>
+    HEDDLE_COLD void rethrow(const ForkChild& failed, std::index_sequence<I...>) {
+        ((&failed == &Children::children[I]
+              ? std::rethrow_exception(completion_error(std::get<I>(members_).coro, failed))
+              : static_cast<void>(0)),
+         ...);
+    }
+    template <std::size_t... I>
     Results collect(std::index_sequence<I...>) {
-        if constexpr (!Tolerant) {
-            ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
-            if (failed != nullptr) [[unlikely]] {
-                ((failed == &Children::children[I]
-                      ? std::rethrow_exception(completion_error(std::get<I>(members_).coro, *failed))
-                      : static_cast<void>(0)),
-                 ...);
-            }
-        }
         return {gathered<Tolerant>(std::get<I>(members_).coro, Children::children[I])...};
     }
 
@@ -227,13 +232,9 @@ public:
         return this->start(parent);
     }
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
-        this->throw_if_cancelled();
-        if constexpr (!Tolerant) {
-            ForkChild* failed = this->scope_.first_failed.load(acquire);  // acquire [child]
-            if (failed != nullptr) [[unlikely]] {
-                std::rethrow_exception(
-                    completion_error(coros_[static_cast<std::size_t>(failed - children.data())], *failed));
-            }
+        if (const ForkChild* failed = this->failed_child(); failed != nullptr) [[unlikely]] {
+            std::rethrow_exception(
+                completion_error(coros_[static_cast<std::size_t>(failed - children.data())], *failed));
         }
         std::vector<GatheredOne<Tolerant, T>> results;
         results.reserve(coros_.size());

@@ -44,14 +44,13 @@ void bind_child(ForkScope& scope, ForkChild& child, const Coro<T>& coro) {
 template <class T>
 using OrMonostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
+/// Of a child that has ended with a value.
 template <class T>
 OrMonostate<T> take_completion(const Coro<T>& coro) {
-    auto& completion = CoroAccess::frame(coro).promise().completion;
     if constexpr (std::is_void_v<T>) {
-        completion.take();
         return {};
     } else {
-        return unwrap<T>(completion.take());
+        return unwrap<T>(std::move(CoroAccess::frame(coro).promise().completion.value()));
     }
 }
 
