@@ -2,14 +2,9 @@
 #include <heddle/error.hpp>
 
 #include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 namespace heddle::detail {
-
-namespace {
-constexpr std::int64_t no_bound = std::numeric_limits<std::int64_t>::max();
-}
 
 std::ptrdiff_t QueueCore::size() const noexcept {
     std::int64_t n = items.count() >> 16U;
@@ -19,23 +14,16 @@ std::ptrdiff_t QueueCore::size() const noexcept {
     return std::max<std::ptrdiff_t>(n, 0);
 }
 
-void QueueCore::begin_put(std::size_t n) {
-    std::int64_t w = items.word.load(relaxed);  // relaxed: the CAS validates it
-    do {
-        if ((w & closed_bit) != 0) {
-            throw QueueShutDown();
-        }
-    } while (!items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
-    open.count_up(n);  // before an item can be got and counted down again
-}
+void QueueCore::throw_shut_down() { throw QueueShutDown(); }
 
-void QueueCore::end_put(std::size_t n, std::size_t done) {
-    for (; n > done; --n) {
+void QueueCore::not_put(std::size_t n) noexcept {
+    for (; n > 0; --n) {
         static_cast<void>(open.count_down());
     }
-    const auto given = static_cast<std::int64_t>(done);
-    // acq_rel [items]; the Queue may be gone, this block is held by the pin
-    const std::int64_t old = items.word.fetch_add(given * item - inflight_one, acq_rel);
+}
+
+/// Somebody waits, or the queue is closed.
+void QueueCore::after_put(std::int64_t old, std::int64_t given) {
     if (given > 0 && old < 0) {
         // acquire [permit]: who waits has made the queue before
         Permits::wake(*items.queue.load(acquire), std::min(given, -(old >> 16U)));
@@ -47,12 +35,6 @@ void QueueCore::end_put(std::size_t n, std::size_t done) {
 
 void QueueCore::give_items_back(std::size_t n) {
     static_cast<void>(items.give(static_cast<std::int64_t>(n) * item, no_bound, item));
-}
-
-void QueueCore::give_slots_back(std::size_t n) {
-    if (bounded() && n > 0) {
-        static_cast<void>(slots.give(static_cast<std::int64_t>(n), no_bound));
-    }
 }
 
 bool QueueCore::try_take_item() {

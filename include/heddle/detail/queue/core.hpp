@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 // Queue = two semaphores around a container.
 //
@@ -54,18 +55,41 @@ public:
 
     // The steps of putting `n` items, with as many slots taken and under an EpochPin:
     /// Throws QueueShutDown if the queue is closed.
-    void begin_put(std::size_t n);
+    void begin_put(std::size_t n) {
+        std::int64_t w = items.word.load(relaxed);  // relaxed: the CAS validates it
+        do {
+            if ((w & closed_bit) != 0) [[unlikely]] {
+                throw_shut_down();
+            }
+        } while (!items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
+        open.count_up(n);  // before an item can be got and counted down again
+    }
     /// `done` of the `n` items are in the container: hands those to getters, and for the others it is as if
     /// their put had never begun. The caller gives their slots back.
-    void end_put(std::size_t n, std::size_t done);
+    void end_put(std::size_t n, std::size_t done) {
+        if (n > done) [[unlikely]] {
+            not_put(n - done);
+        }
+        const auto given = static_cast<std::int64_t>(done);
+        // acq_rel [items]; the Queue may be gone, this block is held by the pin
+        const std::int64_t old = items.word.fetch_add(given * item - inflight_one, acq_rel);
+        if (old < 0 || (old & closed_bit) != 0) [[unlikely]] {
+            after_put(old, given);
+        }
+    }
 
     /// Permits for items, not to be used: closed, or the item could not be moved out.
     void give_items_back(std::size_t n);
-    void give_slots_back(std::size_t n);
+    void give_slots_back(std::size_t n) {
+        if (bounded() && n > 0) {
+            static_cast<void>(slots.give(static_cast<std::int64_t>(n), no_bound));
+        }
+    }
 
     /// Takes an item's permit, if there is one now. Throws QueueShutDown if none will ever come.
     [[nodiscard]] bool try_take_item();
     [[noreturn]] void throw_no_slot() const;
+    [[noreturn]] HEDDLE_COLD static void throw_shut_down();
     void task_done();
 
     /// Under an EpochPin.
@@ -77,10 +101,14 @@ public:
     EventWord closed_event;
     const std::ptrdiff_t limit;
 
+    static constexpr std::int64_t no_bound = std::numeric_limits<std::int64_t>::max();
+
 protected:
     ~QueueCore() = default;
 
 private:
+    HEDDLE_NOINLINE void not_put(std::size_t n) noexcept;
+    HEDDLE_NOINLINE void after_put(std::int64_t old, std::int64_t given);
     /// Empties the container; calls dropped() for each item.
     virtual void drain() = 0;
     void seal();
