@@ -7,6 +7,7 @@
 #include <heddle/gather.hpp>
 #include <heddle/lock.hpp>
 #include <heddle/sleep.hpp>
+#include <heddle/timeout.hpp>
 
 #include <gtest/gtest.h>
 
@@ -328,6 +329,38 @@ TEST_P(GatherApi, CancellingManyChildren) {
         const std::string end = co_await ending(task);
         EXPECT_EQ(end, "CancelledError");
         EXPECT_EQ(waiters(never), 0U);
+    });
+}
+
+TEST_P(GatherApi, MovedBeforeItIsAwaited) {
+    run([&]() -> Coro<void> {
+        auto first = gather(give(1), give_later(2));
+        auto second = std::move(first);
+        const std::tuple<int, int> results = co_await second;
+        EXPECT_EQ(results, std::make_tuple(1, 2));
+        auto many = [](auto given) -> Coro<int> {
+            const auto pair = co_await given;
+            co_return std::get<0>(pair) + std::get<1>(pair);
+        };
+        const int sum = co_await many(gather(create_task(give_later(3)), give(4)));
+        EXPECT_EQ(sum, 7);
+        const auto in_time = co_await wait_for(gather(give_later(5), give(6)), 60s);
+        EXPECT_EQ(in_time, std::make_tuple(5, 6));
+    });
+}
+
+TEST_P(GatherApi, AwaitedTwiceThrows) {
+    run([&]() -> Coro<void> {
+        auto of_coroutines = gather(give(1), give_later(2));
+        auto of_tasks = gather(create_task(give_later(1)), create_task(give(2)));
+        auto again = [](auto& given) -> Coro<std::tuple<int, int>> { co_return co_await given; };
+        const auto first = co_await again(of_coroutines);
+        const std::string coroutines = co_await ending(again(of_coroutines));
+        EXPECT_EQ(coroutines, "cannot reuse already awaited coroutine");
+        const auto second = co_await again(of_tasks);
+        const std::string tasks = co_await ending(again(of_tasks));
+        EXPECT_EQ(tasks, "cannot reuse already awaited coroutine");
+        EXPECT_EQ(first, second);
     });
 }
 
