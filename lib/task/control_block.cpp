@@ -92,7 +92,7 @@ ControlRef ref_if_alive(TaskControl& control) noexcept {
     return ControlRef();
 }
 
-void TaskControl::release_control(TaskControl& control) noexcept {
+HEDDLE_FLATTEN void TaskControl::release_control(TaskControl& control) noexcept {
     if (control.outcome > Outcome::value || control.has_flag(boxed) ||
         control.extras.load(relaxed) != nullptr) [[unlikely]] {  // relaxed: nobody else is left
         release_more(control);
@@ -151,7 +151,7 @@ HEDDLE_ASIDE static void end_as_cancelled(TaskControl& control) noexcept {
     store_exception(control, Outcome::cancelled, cancelled_error(take_cancel_message(control)));
 }
 
-void complete_control(TaskControl& control) noexcept {
+HEDDLE_FLATTEN void complete_control(TaskControl& control) noexcept {
     std::uint64_t w = control.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
         const std::uint64_t next = (w & ~(word::phase_mask | word::requests)) | word::done;
@@ -179,7 +179,7 @@ HEDDLE_ASIDE static void tell_the_others(TaskControl& control) noexcept {
     run_callbacks_of(control, extras);
 }
 
-void finish_join(TaskControl& control) noexcept {
+HEDDLE_FLATTEN void finish_join(TaskControl& control) noexcept {
     // acq_rel [join]: publishes the result; learns of every joiner and callback
     const std::uintptr_t old = control.join.exchange(TaskControl::join_done, acq_rel);
     const std::uintptr_t joiner = old & ~TaskControl::join_flags;

@@ -96,7 +96,7 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
+HEDDLE_FLATTEN TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
                           TaskKind kind) {
     TaskControl* made = nullptr;
     try {
@@ -120,7 +120,7 @@ TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, s
     return *made;
 }
 
-TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
+HEDDLE_FLATTEN TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
                         TaskKind kind) {
     TaskControl& control = prepare_root(scheduler, frame, name, kind);
     post_control(control);
