@@ -24,7 +24,10 @@ struct ThreadExit {
 };
 
 void release_record(EpochRecord& record) noexcept {
-    HEDDLE_ASSERT(!record.stays);
+    if (record.stays) {  // exit() is called on a worker
+        record.stays = false;
+        record.state.store(0, release);  // release [pin]: as in epoch_rest()
+    }
     // Everything still in limbo goes to the orphans: some other thread's collect() adopts it.
     if (record.sealed_tail != nullptr) {
         record.sealed_tail->next_retired = record.open;

@@ -112,8 +112,8 @@ private:
 /// Hands `object` over for deletion by `object->reclaim`. Needs: an EpochPin on this thread.
 void epoch_retire(Retired* object) noexcept;
 
-/// The calling thread stays announced between its pins; before it ends, no longer. It must call
-/// epoch_refresh() often, and epoch_rest() before it waits. Without a pin, as the next two.
+/// The calling thread stays announced between its pins, or does so no longer. It must call epoch_refresh()
+/// often, and epoch_rest() before it waits. Without a pin, as the next two.
 void epoch_stay(bool yes) noexcept;
 /// Announces the present epoch, if an older one is announced.
 inline void epoch_refresh() noexcept {
