@@ -200,6 +200,24 @@ void rests() {
 }
 const Register r10{{"epoch.rests", "a reader rests and comes back; the one who frees stays as well", rests, 3, 1}};
 
+void ends() {
+    Cell cell;
+    parallel({[&] {
+                  detail::epoch_stay(true);
+                  cell.read();
+                  exit_thread();
+              },
+              [&] {
+                  exit_thread();
+                  cell.read();
+              },
+              [&] {
+                  cell.replace(1);
+                  reclaim();
+              }});
+}
+const Register r12{{"epoch.ends", "an announced thread ends, another one takes over its record", ends, 2, 1}};
+
 void long_step() {
     Cell cell;
     parallel({[&] {
