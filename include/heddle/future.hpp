@@ -136,7 +136,7 @@ public:
     /// Waits until it is done and gives the result. If cancelled: the future is cancelled, for all who wait
     /// for it.
     detail::TaskAwaiter<T, false> operator co_await() const& noexcept {
-        return detail::TaskAwaiter<T, false>(control_);
+        return detail::TaskAwaiter<T, false>(*control_);
     }
     /// The same; the result is moved out if this is the only handle.
     detail::TaskAwaiter<T, true> operator co_await() && noexcept {

@@ -273,11 +273,15 @@ class [[nodiscard("gather does nothing until it is co_awaited")]] GatherVector {
 public:
     explicit GatherVector(std::vector<Member> members) : members_(std::move(members)) {}
     auto operator co_await() {
+        if (std::exchange(awaited_, true)) {
+            throw_coro_reused();
+        }
         return GatherVectorAwaiter<Tolerant, typename Member::value_type>(std::move(members_));
     }
 
 private:
     std::vector<Member> members_;
+    bool awaited_ = false;
 };
 
 }  // namespace detail

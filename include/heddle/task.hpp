@@ -100,7 +100,7 @@ public:
     /// Waits for the end and gives the result, or throws what the task threw. If cancelled: the request goes
     /// on to the awaited task, and this wait ends as that task ends (shield() to prevent that).
     detail::TaskAwaiter<T, false> operator co_await() const& noexcept {
-        return detail::TaskAwaiter<T, false>(control_);
+        return detail::TaskAwaiter<T, false>(*control_);
     }
     /// The same; the result is moved out if this is the only handle.
     detail::TaskAwaiter<T, true> operator co_await() && noexcept {

@@ -203,11 +203,9 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
 HEDDLE_ALWAYS_INLINE void Worker::drive(std::coroutine_handle<> next) {
     for (;;) {
         next.resume();
-#if HEDDLE_BOUND_TRANSFERS
-        while (bounced != nullptr) {
+        while (bounced != nullptr) [[unlikely]] {
             std::coroutine_handle<>::from_address(std::exchange(bounced, nullptr)).resume();
         }
-#endif
         if (finish != nullptr) {
             end_root();
         }

@@ -114,9 +114,10 @@ void seal(EpochRecord& record) noexcept {
 
 /// One scan at a time. Takes the announcement `seen` of a thread without an open pin back. False: it has one.
 bool revoke(EpochRecord& record, std::uint64_t seen) noexcept {
+    static const bool barrier_works = process_barrier();
     std::uint64_t expected = seen;
     // relaxed load: a hint; acq_rel [pin]: the owner's next pin sees that it has to announce itself
-    if (record.depth.load(relaxed) != 0 ||
+    if (!barrier_works || record.depth.load(relaxed) != 0 ||
         !record.state.compare_exchange_strong(expected, 0, acq_rel, relaxed)) {
         return false;
     }

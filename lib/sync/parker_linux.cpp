@@ -81,9 +81,12 @@ void Parker::unpark() noexcept {
 }
 
 bool process_barrier() noexcept {
+    const int saved = errno;
     static const bool registered =
         syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-    return registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    const bool passed = registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    errno = saved;
+    return passed;
 }
 
 }  // namespace heddle::detail

@@ -35,7 +35,9 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
             }
         }
     }
-    if (ready > 0) {
+    if (ready == 1) {
+        schedule(*batch[0]);
+    } else if (ready > 1) {
         schedule_batch(batch, ready);
     }
 }

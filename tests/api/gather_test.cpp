@@ -361,6 +361,14 @@ TEST_P(GatherApi, AwaitedTwiceThrows) {
         const std::string tasks = co_await ending(again(of_tasks));
         EXPECT_EQ(tasks, "cannot reuse already awaited coroutine");
         EXPECT_EQ(first, second);
+        std::vector<Coro<int>> coros;
+        coros.push_back(give_later(3));
+        auto of_many = gather(std::move(coros));
+        auto many_again = [](auto& given) -> Coro<std::vector<int>> { co_return co_await given; };
+        const std::vector<int> third = co_await many_again(of_many);
+        EXPECT_EQ(third, std::vector<int>{3});
+        const std::string many = co_await ending(many_again(of_many));
+        EXPECT_EQ(many, "cannot reuse already awaited coroutine");
     });
 }
 

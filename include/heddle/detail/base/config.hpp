@@ -25,11 +25,13 @@
 #define HEDDLE_TRIVIAL_ABI __attribute__((trivial_abi))
 #endif
 #define HEDDLE_COLD __attribute__((noinline, cold))
-/// A rare step off a hot function. It saves the registers, so that the hot one does not have to each time.
-#if HEDDLE_GCC
-#define HEDDLE_ASIDE HEDDLE_COLD
+/// A rare step off a hot function, which saves the registers, so that the hot one does not have to each time.
+/// Only between functions of the compiled library, and hidden: other compilers would not call it so, and lazy
+/// binding does not keep all registers.
+#if !HEDDLE_GCC && (defined(__x86_64__) || defined(__aarch64__))
+#define HEDDLE_ASIDE __attribute__((noinline, cold, preserve_most, visibility("hidden")))
 #else
-#define HEDDLE_ASIDE __attribute__((noinline, cold, preserve_most))
+#define HEDDLE_ASIDE HEDDLE_COLD
 #endif
 /// A hot step made of many small functions: all of them are compiled into it.
 #define HEDDLE_FLATTEN __attribute__((flatten))

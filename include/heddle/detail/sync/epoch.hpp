@@ -64,8 +64,8 @@ struct EpochRecord {
 extern constinit thread_local EpochRecord* this_thread_epoch;
 extern Atomic<std::uint64_t> global_epoch;
 
-HEDDLE_ASIDE EpochRecord* epoch_register() noexcept;
-HEDDLE_ASIDE void epoch_collect(EpochRecord& record) noexcept;
+HEDDLE_COLD EpochRecord* epoch_register() noexcept;
+HEDDLE_COLD void epoch_collect(EpochRecord& record) noexcept;
 
 /// While one exists on a thread, nothing retired after its construction is freed. Nests.
 class EpochPin : Immovable {
@@ -86,14 +86,14 @@ public:
     }
     ~EpochPin() noexcept {
         const std::uint32_t outer = record_->depth.load(relaxed) - 1;  // relaxed: owner writes
-        record_->depth.store(outer, release);  // release [revoke]: our accesses end before the scan sees this
-        if (outer == 0) {
-            if (!record_->stays) {
-                record_->state.store(0, release);  // release [pin]: as above
-            }
-            if (record_->unsealed >= bag_size) [[unlikely]] {
-                epoch_collect(*record_);
-            }
+        if (outer == 0 && !record_->stays) {
+            // release [pin]: our accesses end before the scan sees this; before depth, so that there is nothing
+            // to revoke
+            record_->state.store(0, release);
+        }
+        record_->depth.store(outer, release);  // release [revoke]: as above
+        if (outer == 0 && record_->unsealed >= bag_size) [[unlikely]] {
+            epoch_collect(*record_);
         }
     }
 
@@ -126,8 +126,11 @@ inline void epoch_refresh() noexcept {
 }
 /// Takes the announcement back until the next pin.
 inline void epoch_rest() noexcept {
-    if (EpochRecord* record = this_thread_epoch; record != nullptr) {
-        record->state.store(0, release);  // release [pin]: our accesses end before the scan sees this
+    // relaxed: only a scan takes it back besides us, and then that is done
+    if (EpochRecord* record = this_thread_epoch; record != nullptr && record->state.load(relaxed) != 0) {
+        // acq_rel [pin]: our accesses end before the scan sees this; an RMW, so that the next pin sees what a
+        // scan has done that came before
+        record->state.exchange(0, acq_rel);
     }
 }
 

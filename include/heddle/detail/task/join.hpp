@@ -53,6 +53,9 @@ public:
         }
     }
 
+protected:
+    [[nodiscard]] TaskControl& target() const noexcept { return *target_; }
+
 private:
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     std::coroutine_handle<> wait(WaitToken token);
@@ -106,25 +109,34 @@ struct TaskResult<void> {
     static void copy_or_take(TaskControl& control) noexcept { static_cast<void>(control); }
 };
 
-/// Owns a reference while it waits: the handle may be reassigned meanwhile.
+/// Owns a reference while it waits: the handle may be reassigned meanwhile. A task that is done already is
+/// only borrowed from its handle.
 template <class T, bool TakeResult>
 class TaskAwaiter : public JoinWait {
 public:
-    explicit TaskAwaiter(ControlRef control) noexcept
-        : JoinWait(*control, OnCancel::forward), control_(std::move(control)) {}
+    explicit TaskAwaiter(TaskControl& borrowed) noexcept : JoinWait(borrowed, OnCancel::forward) {}
+    explicit TaskAwaiter(ControlRef owned) noexcept
+        : JoinWait(*owned, OnCancel::forward), owned_(std::move(owned)) {}
 
+    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+        if (!owned_) {
+            target().add_ref();
+            owned_ = ControlRef(&target());
+        }
+        return JoinWait::await_suspend(frame);
+    }
     decltype(auto) await_resume() {
         finish();
-        require_value(*control_);
+        require_value(target());
         if constexpr (TakeResult) {
-            return TaskResult<T>::take(*control_);
+            return TaskResult<T>::take(target());
         } else {
-            return TaskResult<T>::get(*control_);
+            return TaskResult<T>::get(target());
         }
     }
 
 private:
-    ControlRef control_;
+    ControlRef owned_;
 };
 
 /// To the back of the ready queue.

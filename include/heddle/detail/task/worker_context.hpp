@@ -39,11 +39,9 @@ struct WorkerContext : Immovable {
     void (*finish)(TaskControl& control, void* frame) noexcept = nullptr;
     void* finished_frame = nullptr;
 
-#if HEDDLE_BOUND_TRANSFERS
-    // A transfer that was cut because the stack would grow (see transfer()).
+    // Programs compiled by GCC only: a transfer that was cut because the stack would grow (see transfer()).
     void* bounced = nullptr;
     std::uint32_t transfers = 0;
-#endif
 
     ForkDeque forks;
 };

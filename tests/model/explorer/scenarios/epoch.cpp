@@ -189,6 +189,7 @@ void rests() {
                   detail::epoch_stay(true);
                   cell.read();
                   detail::epoch_rest();
+                  detail::epoch_rest();
                   cell.read();
                   detail::epoch_stay(false);
               },
