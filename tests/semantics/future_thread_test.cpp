@@ -172,8 +172,8 @@ TEST_P(FutureThread, FUT_10_cancel_against_the_end_of_the_source) {
                 try {
                     target.set_result(done.result());
                     ++outcomes;
-                } catch (const InvalidStateError&) {
-                    EXPECT_TRUE(target.cancelled());
+                } catch (const InvalidStateError&) {  // NOLINT(bugprone-empty-catch): the reader was first
+                    // It has decided, and may be about to say so: target.cancelled() is looked at below.
                 }
             });
             co_await until_parked(source);
