@@ -13,9 +13,7 @@ namespace heddle::detail {
 namespace {
 
 constexpr std::uint32_t fairness_period = 61;
-constexpr std::uint32_t relief_period = 1024;
-constexpr std::uint32_t epoch_period = 16;
-constexpr std::uint32_t max_slot_streak = 3;
+constexpr std::uint32_t relief_period = 16;  // of those
 constexpr std::size_t inject_batch = 128;
 
 }  // namespace
@@ -33,19 +31,27 @@ Worker::Worker(Scheduler& owner, unsigned index, bool single)
 void Worker::run() {
     this_worker = this;
     epoch_stay(process_barrier());
-    while (!scheduler->stopping_.load(acquire)) {  // acquire [stop]
-        TaskControl* const task = next_local();
+    for (;;) {
+        const std::uint32_t turn = turns() + 1;
+        turns_.store(turn, relaxed);  // relaxed: a hint for the sentinel and for thieves
+        TaskControl* task = nullptr;
+        if (turn % fairness_period == 0) [[unlikely]] {
+            if (scheduler->stopping_.load(acquire)) {  // acquire [stop]
+                break;
+            }
+            task = fair_turn();
+        } else {
+            task = pop_ready();
+        }
+        if (task == nullptr) [[unlikely]] {
+            task = take_injected();
+        }
         if (task != nullptr) [[likely]] {
             stop_searching();
             execute(*task);
-        }
-        if (turns() % relief_period == 0) [[unlikely]] {
-            if (const Work stuck = relieve()) {
-                stop_searching();
-                execute(stuck);
-            }
-        }
-        if (task == nullptr) {
+        } else if (scheduler->stopping_.load(acquire)) {  // acquire [stop]
+            break;
+        } else {
             execute(search());
         }
     }
@@ -61,43 +67,21 @@ void Worker::end_search() noexcept {
     }
 }
 
-HEDDLE_ALWAYS_INLINE TaskControl* Worker::next_local() {
-    const std::uint32_t turn = turns() + 1;
-    turns_.store(turn, relaxed);  // relaxed: a hint for the sentinel and for thieves
-    if (turn % epoch_period == 0) [[unlikely]] {
-        epoch_refresh();
-    }
-    if (turn % fairness_period == 0) [[unlikely]] {
-        housekeeping();
-        if (TaskControl* task = take_injected(); task != nullptr) {
-            return task;
-        }
-        slot_streak_ = max_slot_streak;  // this turn the ring goes first
-    }
-    if (TaskControl* task = pop_ready(); task != nullptr) {
-        return task;
-    }
-    return take_injected();
-}
-
-TaskControl* Worker::pop_ready() noexcept {
-    if (single_) {
-        return fifo_.pop();
-    }
-    if (slot_streak_ < max_slot_streak) {
-        // relaxed: only this worker fills the slot; acq_rel [slot]: a thief may take it
-        if (slot_.load(relaxed) != nullptr) {
-            if (TaskControl* task = slot_.exchange(nullptr, acq_rel); task != nullptr) {  // acq_rel [slot]
-                ++slot_streak_;
-                return task;
-            }
+/// Now and then: what nobody asks for, and the lanes in another order.
+HEDDLE_NOINLINE TaskControl* Worker::fair_turn() {
+    epoch_refresh();
+    housekeeping();
+    if (turns() % (fairness_period * relief_period) == 0) {
+        if (const Work stuck = relieve()) {
+            stop_searching();
+            execute(stuck);
         }
     }
-    slot_streak_ = 0;
-    if (TaskControl* task = ring_.pop(); task != nullptr) {
+    if (TaskControl* task = take_injected(); task != nullptr) {
         return task;
     }
-    return slot_.load(relaxed) != nullptr ? slot_.exchange(nullptr, acq_rel) : nullptr;  // as above [slot]
+    slot_streak_ = max_slot_streak;  // this turn the ring goes first
+    return pop_ready();
 }
 
 TaskControl* Worker::take_injected() {

@@ -56,7 +56,7 @@ private:
         explicit operator bool() const noexcept { return task != nullptr || child != nullptr; }
     };
 
-    [[nodiscard]] TaskControl* next_local();
+    [[nodiscard]] TaskControl* fair_turn();
     [[nodiscard]] TaskControl* pop_ready() noexcept;
     [[nodiscard]] TaskControl* take_injected();
     /// Before running anything: a worker that counts as searching turns everybody's notify off, and the watch
@@ -95,6 +95,7 @@ private:
     void park_idle(bool searching);
     [[nodiscard]] bool keep_watch(std::int64_t& period);
 
+    static constexpr std::uint32_t max_slot_streak = 3;
     const unsigned index_;
     const bool single_;
     bool behind_ = false;  // pushes go to the back: a batch of timers
@@ -120,5 +121,25 @@ private:
     Atomic<TaskControl*> slot_{nullptr};
     ReadyRing ring_;
 };
+
+HEDDLE_ALWAYS_INLINE TaskControl* Worker::pop_ready() noexcept {
+    if (single_) {
+        return fifo_.pop();
+    }
+    if (slot_streak_ < max_slot_streak) {
+        // relaxed: only this worker fills the slot; acq_rel [slot]: a thief may take it
+        if (slot_.load(relaxed) != nullptr) {
+            if (TaskControl* task = slot_.exchange(nullptr, acq_rel); task != nullptr) {  // acq_rel [slot]
+                ++slot_streak_;
+                return task;
+            }
+        }
+    }
+    slot_streak_ = 0;
+    if (TaskControl* task = ring_.pop(); task != nullptr) {
+        return task;
+    }
+    return slot_.load(relaxed) != nullptr ? slot_.exchange(nullptr, acq_rel) : nullptr;  // as above [slot]
+}
 
 }  // namespace heddle::detail
