@@ -1,3 +1,4 @@
+#include "sync/library_pin.hpp"
 #include <heddle/barrier.hpp>
 #include <heddle/error.hpp>
 
@@ -125,7 +126,7 @@ public:
         wake_blocked();
     }
     void wake_blocked() noexcept {
-        const EpochPin pin;
+        const LibraryPin pin;
         const std::uint64_t tickets =
             blocked.word.fetch_add(0, acq_rel) / EventWord::ticket;  // acq_rel [word]: see 3
         if (WaitQueue* waiters = blocked.queue.load(acquire);

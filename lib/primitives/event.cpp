@@ -1,3 +1,4 @@
+#include "sync/library_pin.hpp"
 #include <heddle/event.hpp>
 
 // [set] the setter's RMW releases, the waiter's load or RMW of the word acquires: either the waiter sees the
@@ -6,7 +7,7 @@
 namespace heddle::detail {
 
 HEDDLE_FLATTEN void EventWord::set() noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     std::uint64_t w = word.load(acquire);  // acquire [set]: with tickets drawn, the queue exists
     for (;;) {
         if ((w & set_bit) != 0) {
@@ -28,7 +29,7 @@ HEDDLE_FLATTEN void EventWord::set() noexcept {
 }
 
 HEDDLE_FLATTEN bool EventWord::enqueue(WaitToken token, WaitPlace& place) {
-    const EpochPin pin;
+    const LibraryPin pin;
     WaitQueue& waiters = WaitQueue::of(queue);
     WaitSegment* from = waiters.begin();   // before the RMW that draws the index
     std::uint64_t w = word.load(acquire);  // acquire [set]
@@ -41,7 +42,7 @@ HEDDLE_FLATTEN bool EventWord::enqueue(WaitToken token, WaitPlace& place) {
 }
 
 bool EventWord::leave(WaitPlace place, const Waiter& who) const noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
 }
 

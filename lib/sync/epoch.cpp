@@ -1,3 +1,4 @@
+#include "library_pin.hpp"
 #include <heddle/detail/base/assert.hpp>
 #include <heddle/detail/sync/epoch.hpp>
 #include <heddle/detail/sync/parker.hpp>
@@ -212,6 +213,9 @@ void epoch_collect(EpochRecord& record) noexcept {
     try_advance(record);
     free_ripe(record);
 }
+
+EpochRecord* EpochStepsAside::first() noexcept { return epoch_register(); }
+void EpochStepsAside::collect(EpochRecord& record) noexcept { epoch_collect(record); }
 
 void epoch_tick() noexcept {
     if (EpochRecord* record = this_thread_epoch;

@@ -1,3 +1,4 @@
+#include "sync/library_pin.hpp"
 #include <heddle/detail/wait/latch_word.hpp>
 
 namespace heddle::detail {
@@ -9,7 +10,7 @@ bool LatchWord::count_down() noexcept {
             return true;
         }
     }
-    const EpochPin pin;
+    const LibraryPin pin;
     for (;;) {
         if ((w & count_mask) == 0) {
             return false;
@@ -27,7 +28,7 @@ bool LatchWord::count_down() noexcept {
 }
 
 bool LatchWord::enqueue(WaitToken token, WaitPlace& place) {
-    const EpochPin pin;
+    const LibraryPin pin;
     WaitQueue& waiters = WaitQueue::of(queue);
     WaitSegment* from = waiters.begin();  // before the RMW that draws the index
     const std::uint64_t head = waiters.head_index();
@@ -42,7 +43,7 @@ bool LatchWord::enqueue(WaitToken token, WaitPlace& place) {
 }
 
 bool LatchWord::leave(WaitPlace place, const Waiter& who) const noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     return queue.load(acquire)->leave(place, who);  // acquire [link]: created before we enqueued
 }
 

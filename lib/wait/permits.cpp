@@ -1,3 +1,4 @@
+#include "sync/library_pin.hpp"
 #include <heddle/detail/wait/permits.hpp>
 
 #include <algorithm>
@@ -43,7 +44,7 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
 }
 
 HEDDLE_FLATTEN bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     std::int64_t w = word.load(acquire);  // acquire [permit]: a waiter makes the queue before it is counted
     for (;;) {
         if (std::max<std::int64_t>(w, 0) > bound - n) {  // with waiters no permit is free
@@ -62,12 +63,12 @@ HEDDLE_FLATTEN bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound,
 }
 
 bool Permits::enqueue(WaitToken token, WaitPlace& place) const noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     return queue.load(acquire)->enqueue(token, place);  // acquire [permit]: made by prepare()
 }
 
 bool Permits::abort(WaitPlace place, const Waiter& who, std::int64_t unit) noexcept {
-    const EpochPin pin;
+    const LibraryPin pin;
     WaitQueue& waiters = *queue.load(acquire);  // acquire [permit]: created before we enqueued
     if (!waiters.take_back(place, who)) {
         return false;

@@ -67,12 +67,19 @@ extern Atomic<std::uint64_t> global_epoch;
 HEDDLE_COLD EpochRecord* epoch_register() noexcept;
 HEDDLE_COLD void epoch_collect(EpochRecord& record) noexcept;
 
+/// The rare steps of a pin as everybody calls them.
+struct EpochSteps {
+    static EpochRecord* first() noexcept { return epoch_register(); }
+    static void collect(EpochRecord& record) noexcept { epoch_collect(record); }
+};
+
 /// While one exists on a thread, nothing retired after its construction is freed. Nests.
-class EpochPin : Immovable {
+template <class Rarely>
+class BasicEpochPin : Immovable {
 public:
-    EpochPin() noexcept : record_(this_thread_epoch) {
+    BasicEpochPin() noexcept : record_(this_thread_epoch) {
         if (record_ == nullptr) [[unlikely]] {
-            record_ = epoch_register();
+            record_ = Rarely::first();
             return;
         }
         const std::uint32_t outer = record_->depth.load(relaxed);  // relaxed: owner writes
@@ -84,7 +91,7 @@ public:
             }
         }
     }
-    ~EpochPin() noexcept {
+    ~BasicEpochPin() noexcept {
         const std::uint32_t outer = record_->depth.load(relaxed) - 1;  // relaxed: owner writes
         if (outer == 0 && !record_->stays) {
             // release [pin]: our accesses end before the scan sees this; before depth, so that there is nothing
@@ -93,7 +100,7 @@ public:
         }
         record_->depth.store(outer, release);  // release [revoke]: as above
         if (outer == 0 && record_->unsealed >= bag_size) [[unlikely]] {
-            epoch_collect(*record_);
+            Rarely::collect(*record_);
         }
     }
 
@@ -108,6 +115,7 @@ public:
 private:
     EpochRecord* record_;
 };
+using EpochPin = BasicEpochPin<EpochSteps>;
 
 /// Hands `object` over for deletion by `object->reclaim`. Needs: an EpochPin on this thread.
 void epoch_retire(Retired* object) noexcept;
