@@ -1,5 +1,6 @@
 # Builds and runs tests/package/consumer against heddle.
 #   WAY=installed     `cmake --install` into a fresh prefix; find_package and pkg-config
+#   WAY=other_compiler  the same with a COMPILER that has not built the library
 #   WAY=deb           `cpack -G DEB`, unpacked into a fresh folder; the same
 #   WAY=subdirectory  add_subdirectory of the source tree
 
@@ -21,7 +22,7 @@ file(REMOVE_RECURSE "${prefix}" "${WORK_DIR}/build" "${WORK_DIR}/debs")
 
 if(WAY STREQUAL "subdirectory")
   set(how "-DHEDDLE_SUBDIRECTORY=${HEDDLE_SOURCE_DIR}")
-elseif(WAY STREQUAL "installed")
+elseif(WAY MATCHES "^(installed|other_compiler)$")
   run("${CMAKE_COMMAND}" --install "${HEDDLE_BINARY_DIR}" --prefix "${prefix}")
 elseif(WAY STREQUAL "deb")
   run("${CPACK}" -G DEB --config "${HEDDLE_BINARY_DIR}/CPackConfig.cmake" -B "${WORK_DIR}/debs")
