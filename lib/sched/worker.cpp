@@ -229,7 +229,11 @@ void Worker::push(TaskControl& task) noexcept {
         push_behind(task);
         return;
     }
-    // acq_rel [slot]: publishes the task to a thief; what was there goes to the ring
+    if (slot_.load(relaxed) == nullptr) {  // relaxed: nobody else fills it
+        slot_.store(&task, release);       // release [slot]: publishes the task to a thief
+        return;
+    }
+    // acq_rel [slot]: the same; what was there, if no thief has just taken it, goes to the ring
     if (TaskControl* displaced = slot_.exchange(&task, acq_rel); displaced != nullptr) {
         ring_push(*displaced);
         scheduler->notify_local(index_);

@@ -22,7 +22,7 @@
 namespace heddle::detail {
 
 #ifndef HEDDLE_SEGMENT_CELLS
-#define HEDDLE_SEGMENT_CELLS 16
+#define HEDDLE_SEGMENT_CELLS 32
 #endif
 inline constexpr std::uint64_t segment_cells = HEDDLE_SEGMENT_CELLS;
 
