@@ -92,7 +92,7 @@ Scheduler::Scheduler(RuntimeOptions options)
     for (unsigned i = 0; i < options_.workers; ++i) {
         workers_.push_back(std::make_unique<Worker>(*this, i, single));
     }
-    process_barrier();  // registers with the kernel: 3 us now, 13 ms once there are threads
+    barrier_works_ = process_barrier();  // registers with the kernel: 3 us now, 13 ms once there are threads
     {
         const std::lock_guard hold(runtimes().lock);
         runtimes().alive.push_back(this);

@@ -81,6 +81,7 @@ private:
     IdleWord idle_;
     BlockingPool blocking_pool_;
     bool may_spin_;
+    bool barrier_works_ = false;    // process_barrier(): workers may stay announced between their pins
     std::mutex shutdown_;           // one closing thread; a second one waits for it
     Atomic<bool> closed_{false};    // [close] deaths wake the closing thread
     Atomic<bool> stopping_{false};  // [stop] workers leave their loops

@@ -30,7 +30,7 @@ Worker::Worker(Scheduler& owner, unsigned index, bool single)
 
 void Worker::run() {
     this_worker = this;
-    epoch_stay(process_barrier());
+    epoch_stay(scheduler->barrier_works_);
     for (;;) {
         const std::uint32_t turn = turns() + 1;
         turns_.store(turn, relaxed);  // relaxed: a hint for the sentinel and for thieves
