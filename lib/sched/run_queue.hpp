@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/base/config.hpp>
 #include <heddle/detail/base/immovable.hpp>
 #include <heddle/detail/sync/atomic.hpp>
 #include <heddle/detail/task/control_block.hpp>
