@@ -66,8 +66,8 @@ public:
     /// cancelled.
     [[nodiscard]] std::exception_ptr exception() const { return detail::task_exception(*control_); }
 
-    /// Sets the result and wakes who waits for it. Throws InvalidStateError if it is done already, or if another
-    /// thread is just ending it: done() may follow a moment later.
+    /// Sets the result and wakes who waits for it. Throws InvalidStateError if it is done already, or if
+    /// another thread is just ending it: done() may follow a moment later.
     template <class U = T>
         requires(!std::is_void_v<T> && !std::is_reference_v<T> && std::is_constructible_v<T, U &&>)
     void set_result(U&& value) const {

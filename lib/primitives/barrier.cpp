@@ -143,7 +143,7 @@ public:
             const std::uint64_t seq =
                 seats[i].seq.load(relaxed);  // relaxed: belongs to state, or is not used
             const std::uint64_t state =
-                seats[i].state.load(relaxed);  // relaxed: [word] has acquired what was counted
+                seats[i].state.load(relaxed);          // relaxed: [word] has acquired what was counted
             seats[i].state.store(seat_free, release);  // release [seat]: it is the next party's
             if (i != own_seat) {
                 batch.wake(occupant(state), seq);

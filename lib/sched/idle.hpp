@@ -26,9 +26,9 @@
 // The sentinel also comes for what was too young to be stolen when the last searcher gave up. While it looks
 // often, a push to a lane wakes nobody at all. It is always there: whoever goes to sleep while others run
 // takes the watch if it is free. Whoever leaves it for work that it has found first wakes another sleeper, if
-// there is one; whoever is called away by a timer of its own does so before it runs anything. [watch] Left, or
-// slowed down, because nobody runs: by an RMW before the last look at the sleepers, so that a worker that was
-// awake again, by its RMW on the word, sees it in its next push.
+// there is one; whoever is called away by a timer of its own does so before it runs anything. [watch] Left,
+// or slowed down, because nobody runs: by an RMW before the last look at the sleepers, so that a worker that
+// was awake again, by its RMW on the word, sees it in its next push.
 //
 // A worker may stand still at any point, for as long as the system does not let it run, also one that has
 // just been chosen and counts as searching. So that the others do not wait for it, the sentinel looks at

@@ -137,7 +137,8 @@ bool may_hand_down_context() noexcept {
     if (this_worker == nullptr) [[unlikely]] {
         return true;
     }
-    const TaskExtras* extras = nearest_control(this_worker->current)->extras.load(acquire);  // acquire [extras]
+    const TaskExtras* extras =
+        nearest_control(this_worker->current)->extras.load(acquire);  // acquire [extras]
     return extras != nullptr && extras->context != nullptr;
 }
 

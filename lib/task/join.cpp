@@ -96,8 +96,8 @@ Scheduler& running_scheduler() {
     return *scheduler;
 }
 
-HEDDLE_FLATTEN TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
-                          TaskKind kind) {
+HEDDLE_FLATTEN TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame,
+                                         std::string* name, TaskKind kind) {
     TaskControl* made = nullptr;
     try {
         made = &make_control(kind, &scheduler, TaskControl::handle_ref + TaskControl::runtime_ref);
@@ -121,7 +121,7 @@ HEDDLE_FLATTEN TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_ha
 }
 
 HEDDLE_FLATTEN TaskControl& spawn_root(Scheduler& scheduler, std::coroutine_handle<> frame, std::string* name,
-                        TaskKind kind) {
+                                       TaskKind kind) {
     TaskControl& control = prepare_root(scheduler, frame, name, kind);
     post_control(control);
     return control;

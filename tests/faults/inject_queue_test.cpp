@@ -1,5 +1,6 @@
-#include "faults/allocator.hpp"
 #include "sched/inject_queue.hpp"
+
+#include "faults/allocator.hpp"
 #include <heddle/detail/task/control_block.hpp>
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
-// A program of a user, compiled by whichever compiler he has: returns 0 when tasks, forks, queues and locks of
-// the library have done what they should, also where its headers and its compiled part have to agree on how
-// things lie in memory.
+// A program of a user, compiled by whichever compiler he has: returns 0 when tasks, forks, queues and locks
+// of the library have done what they should, also where its headers and its compiled part have to agree on
+// how things lie in memory.
 
 #include <heddle/heddle.hpp>
 

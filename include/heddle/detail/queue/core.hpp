@@ -61,7 +61,8 @@ public:
             if ((w & closed_bit) != 0) [[unlikely]] {
                 throw_shut_down();
             }
-        } while (!items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
+        } while (
+            !items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
         open.count_up(n);  // before an item can be got and counted down again
     }
     /// `done` of the `n` items are in the container: hands those to getters, and for the others it is as if

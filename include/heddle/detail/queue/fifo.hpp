@@ -23,8 +23,8 @@ namespace heddle::detail {
 /// one; so neither waits for the other. After Ramalhete and Correia's FAA array queue.
 ///
 /// Every member needs an EpochPin.
-/// [cell] the store of FULL publishes the value, the pop's load or exchange acquires it. [link] next and the two
-/// segment pointers publish the segment behind them.
+/// [cell] the store of FULL publishes the value, the pop's load or exchange acquires it. [link] next and the
+/// two segment pointers publish the segment behind them.
 template <class T>
 class FifoContainer : Immovable {
 public:

@@ -23,7 +23,8 @@ static_assert(Atomic<std::uint64_t>::is_always_lock_free && Atomic<void*>::is_al
 /// depends on tuning flags and would change the layout between translation units.
 inline constexpr std::size_t cache_line = 64;
 
-/// Keeps the compiler from moving accesses over it. What the cores do is for others to order: process_barrier().
+/// Keeps the compiler from moving accesses over it. What the cores do is for others to order:
+/// process_barrier().
 inline void compiler_barrier() noexcept {
     // shape: allow fence: no instruction, and nothing that ThreadSanitizer would have to understand
     std::atomic_signal_fence(std::memory_order_seq_cst);

@@ -14,7 +14,7 @@
 //
 // A thread announces itself before its first pin: from then on nothing that is retired is freed. Foreign
 // threads take that back at the end of the pin. Workers stay announced, so that their pins cost no RMW; they
-// announce the present epoch every few turns (epoch_refresh), and rest while they search and sleep.
+// announce the present epoch now and then (epoch_refresh), and rest while they search and sleep.
 //
 // Handshakes (no fence in the pin, so ThreadSanitizer follows):
 // [pin]   an announcement is an exchange on the record, the scan reads the record by an RMW:
@@ -94,8 +94,8 @@ public:
     ~BasicEpochPin() noexcept {
         const std::uint32_t outer = record_->depth.load(relaxed) - 1;  // relaxed: owner writes
         if (outer == 0 && !record_->stays) {
-            // release [pin]: our accesses end before the scan sees this; before depth, so that there is nothing
-            // to revoke
+            // release [pin]: our accesses end before the scan sees this; before depth, so that there is
+            // nothing to revoke
             record_->state.store(0, release);
         }
         record_->depth.store(outer, release);  // release [revoke]: as above

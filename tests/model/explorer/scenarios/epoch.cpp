@@ -199,7 +199,8 @@ void rests() {
                   reclaim();
               }});
 }
-const Register r10{{"epoch.rests", "a reader rests and comes back; the one who frees stays as well", rests, 3, 1}};
+const Register r10{
+    {"epoch.rests", "a reader rests and comes back; the one who frees stays as well", rests, 3, 1}};
 
 void ends() {
     Cell cell;
@@ -237,7 +238,8 @@ void long_step() {
                   wake(1);
               }});
 }
-const Register r11{{"epoch.long_step", "an announced thread without a pin holds nothing up", long_step, 2, 1}};
+const Register r11{
+    {"epoch.long_step", "an announced thread without a pin holds nothing up", long_step, 2, 1}};
 
 }  // namespace
 }  // namespace heddle::explore
