@@ -42,7 +42,7 @@ public:
             detail::throw_lock_not_acquired();
         }
     }
-    /// A snapshot; true also while the lock is being handed over.
+    /// A snapshot; true also while the lock is being handed over, and while an acquire is just being made.
     [[nodiscard]] bool locked() const noexcept { return permits_.count() <= 0; }
 
 private:

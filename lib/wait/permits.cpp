@@ -108,9 +108,13 @@ void PermitAwaiter::wait_blocking(const char* what) {
         return;
     }
     permits_.prepare();
-    if (!permits_.take(unit_) && permits_.enqueue(token, place_)) {
-        suspension_.block();
+    {
+        const LibraryPin pin;  // a thread's first one takes a while: not between counting and queueing
+        if (permits_.take(unit_) || !permits_.enqueue(token, place_)) {
+            return;
+        }
     }
+    suspension_.block();
 }
 
 }  // namespace heddle::detail

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/exchange_waits.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -96,6 +98,14 @@ private:
 template <class Spec>
 bool linearizable(Spec spec, const std::vector<Call>& history) {
     return Linearizability<Spec>(std::move(spec)).check(history);
+}
+
+/// The same where a Spec says which calls may exchange their ends: `static bool exchanges(const Call&)`.
+template <class Spec>
+bool linearizable_up_to_exchanges(const Spec& spec, const std::vector<Call>& history) {
+    const auto right = [&](const std::vector<Call>& calls) { return linearizable(spec, calls); };
+    return right_up_to_exchanged_waits(
+        history, [](const Call& call) { return Spec::exchanges(call); }, right);
 }
 
 }  // namespace heddle::test

@@ -85,6 +85,23 @@ TEST(Linearizability, permits) {
     EXPECT_FALSE(linearizable(P{1, false}, History{{P::acquire, 0, 0, 1, 0}}));
 }
 
+TEST(Linearizability, acquires_that_overlap_may_exchange_their_ends) {
+    using P = PermitSpec;
+    const P lock{1, true};
+    // As it was seen: the acquire of 6 has counted but not queued, the one of 22 gets what was meant for it.
+    const History seen{{P::acquire, 0, done, 1, 2},          {P::release, 0, done, 4, 5},
+                       {P::acquire, 0, done, 6, 0},          {P::try_acquire, 0, done, 3, 7},
+                       {P::try_acquire, 0, refused, 8, 9},   {P::release, 0, done, 10, 11},
+                       {P::acquire, 0, done, 12, 13},        {P::release, 0, done, 14, 15},
+                       {P::release, 0, done, 16, 17},        {P::try_acquire, 0, done, 18, 19},
+                       {P::try_acquire, 0, refused, 20, 21}, {P::acquire, 0, done, 22, 23}};
+    EXPECT_FALSE(linearizable(lock, seen));
+    EXPECT_TRUE(linearizable_up_to_exchanges(lock, seen));
+    History no_waiter = seen;
+    no_waiter.erase(no_waiter.begin() + 2);
+    EXPECT_FALSE(linearizable_up_to_exchanges(lock, no_waiter));
+}
+
 TEST(Linearizability, events) {
     using E = EventSpec;
     EXPECT_TRUE(

@@ -56,6 +56,10 @@ struct QueueSpec {
     [[nodiscard]] bool waits(const State& items, const Call& call) const {
         return call.what == put ? full(items) : items.empty();
     }
+    static bool exchanges(const Call& call) {
+        static_cast<void>(call);
+        return false;
+    }
 };
 
 /// Lock (one permit, no more) and Semaphore.
@@ -84,6 +88,7 @@ struct PermitSpec {
         static_cast<void>(call);
         return free == 0;
     }
+    static bool exchanges(const Call& call) { return call.what == acquire; }
 };
 
 struct EventSpec {
@@ -109,6 +114,10 @@ struct EventSpec {
     [[nodiscard]] bool waits(const State& flag, const Call& call) const {
         static_cast<void>(call);
         return !flag;
+    }
+    static bool exchanges(const Call& call) {
+        static_cast<void>(call);
+        return false;
     }
 };
 

@@ -16,6 +16,8 @@ struct Call {
     long result = 0;
     unsigned begin = 0;
     unsigned end = 0;
+
+    [[nodiscard]] bool overlaps(const Call& other) const { return begin < other.end && other.begin < end; }
 };
 
 /// Whether the calls can have happened one after the other, each at some moment between its begin and its
