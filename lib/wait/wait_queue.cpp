@@ -105,15 +105,7 @@ WaitSegment* WaitQueue::locate(WaitSegment* from, std::uint64_t id) noexcept {
     return s;
 }
 
-/// `from` was read from `pointer`, which never goes back.
-WaitSegment* WaitQueue::reach(Atomic<WaitSegment*>& pointer, WaitSegment* from, std::uint64_t id) noexcept {
-    // acquire [pins]: as in locate()
-    if (from->id == id && (from->word.load(acquire) & segment_word::removed) == 0) [[likely]] {
-        return from;
-    }
-    return reach_beyond(pointer, from, id);
-}
-
+/// Not needed where `from` is the wanted one already: its cells can be used even when it has been removed.
 WaitSegment* WaitQueue::reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
                                      std::uint64_t id) noexcept {
     for (;;) {
@@ -228,7 +220,8 @@ bool WaitQueue::enqueue(WaitToken token, WaitPlace& place) noexcept {
 
 bool WaitQueue::enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken token,
                            WaitPlace& place) noexcept {
-    WaitSegment* segment = reach(tail_segment_, from, index / segment_cells);
+    const std::uint64_t id = index / segment_cells;
+    WaitSegment* segment = from->id == id ? from : reach_beyond(tail_segment_, from, id);
     HEDDLE_ASSERT(segment->id == index / segment_cells);
     WaitCell& cell = segment->cells[index % segment_cells];
     cell.seq = token.seq;
@@ -239,19 +232,24 @@ bool WaitQueue::enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken tok
                                               acquire);
 }
 
+/// Nobody waits at the indices from `next` on that come before segment `id`.
+void WaitQueue::jump(std::uint64_t next, std::uint64_t id) noexcept {
+    head_.compare_exchange_strong(next, id * segment_cells, acq_rel, relaxed);  // acq_rel [cell]
+}
+
 WaitToken WaitQueue::resume_one() noexcept {
     for (;;) {
         WaitSegment* from = head_segment_.load(acquire);          // acquire [link], before the draw
         const std::uint64_t index = head_.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
         const std::uint64_t id = index / segment_cells;
-        WaitSegment* segment = reach(head_segment_, from, id);
-        if (segment->id > id) {  // all cells of the wanted one are cancelled: jump over them
-            std::uint64_t expected = index + 1;
-            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel,
-                                          relaxed);  // acq_rel [cell]
-            continue;
+        if (from->id != id) [[unlikely]] {
+            from = reach_beyond(head_segment_, from, id);
+            if (from->id > id) {  // all cells of the wanted one are cancelled: jump over them
+                jump(index + 1, from->id);
+                continue;
+            }
         }
-        WaitCell& cell = segment->cells[index % segment_cells];
+        WaitCell& cell = from->cells[index % segment_cells];
         const std::uintptr_t old = cell.state.exchange(cell_done, acq_rel);  // acq_rel [cell]
         if (old == cell_empty) {
             return {};
@@ -266,14 +264,15 @@ WaitToken WaitQueue::resume_next_below(std::uint64_t end) noexcept {
     while (head_index() < end) {
         WaitSegment* from = head_segment_.load(acquire);          // acquire [link], before the draw
         const std::uint64_t index = head_.fetch_add(1, acq_rel);  // acq_rel [cell]
-        WaitSegment* segment = reach(head_segment_, from, index / segment_cells);
-        if (segment->id > index / segment_cells) {
-            std::uint64_t expected = index + 1;
-            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel,
-                                          relaxed);  // acq_rel [cell]
-            continue;
+        const std::uint64_t id = index / segment_cells;
+        if (from->id != id) [[unlikely]] {
+            from = reach_beyond(head_segment_, from, id);
+            if (from->id > id) {
+                jump(index + 1, from->id);
+                continue;
+            }
         }
-        WaitCell& cell = segment->cells[index % segment_cells];
+        WaitCell& cell = from->cells[index % segment_cells];
         const std::uintptr_t old = cell.state.exchange(cell_done, acq_rel);  // acq_rel [cell]
         if (old > cell_done) {
             return {reinterpret_cast<Waiter*>(old), cell.seq};

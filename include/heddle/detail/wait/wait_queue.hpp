@@ -76,9 +76,9 @@ private:
     static void destroy(Retired* self) noexcept;
 
     WaitSegment* locate(WaitSegment* from, std::uint64_t id) noexcept;
-    WaitSegment* reach(Atomic<WaitSegment*>& pointer, WaitSegment* from, std::uint64_t id) noexcept;
     HEDDLE_ASIDE WaitSegment* reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
                                            std::uint64_t id) noexcept;
+    void jump(std::uint64_t next, std::uint64_t id) noexcept;
     bool advance(Atomic<WaitSegment*>& pointer, WaitSegment* to) noexcept;
     void drop(WaitSegment& segment) noexcept;
     void on_cleaned(WaitSegment& segment) noexcept;

@@ -56,6 +56,11 @@ static_assert((count_mask & (phase_mask | requests | nocancel | moved)) == 0 && 
 constexpr std::uint64_t phase(std::uint64_t w) noexcept { return w & phase_mask; }
 constexpr std::uint64_t seq(std::uint64_t w) noexcept { return w >> seq_shift; }
 constexpr std::uint64_t count(std::uint64_t w) noexcept { return (w & count_mask) >> count_shift; }
+/// What the word mostly is: a first guess for a CAS, which saves a load. (Next to RMWs on other words, a load
+/// costs half as much as one.)
+constexpr std::uint64_t expected(std::uint64_t seq, std::uint64_t phase) noexcept {
+    return (seq << seq_shift) | phase;
+}
 /// One more request; saturates, because a carry would run into seq and fake a claim.
 constexpr std::uint64_t add_count(std::uint64_t w) noexcept {
     return count(w) == count_max ? w : w + count_one;
@@ -92,11 +97,9 @@ struct Waiter : Immovable {
     /// Suspends, unless claimed or asked to stop meanwhile. Needs: a token with `seq` published, or about
     /// to be found by a waker through memory released by this call.
     Parked park(std::uint64_t seq, Cancellable mode) noexcept {
-        std::uint64_t w = word.load(relaxed);  // relaxed: the CAS validates it
+        std::uint64_t w = word::expected(seq, word::active);
         for (;;) {
             if (word::seq(w) != seq) {
-                // acquire [grant]: nothing else orders us after the waker on this path
-                static_cast<void>(word.load(acquire));
                 return Parked::woken;
             }
             if (mode == Cancellable::yes && (w & (word::check | word::pending)) != 0 &&
