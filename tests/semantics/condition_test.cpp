@@ -439,7 +439,7 @@ TEST_P(Condition, COND_29_who_gets_the_lock_after_a_waiter_finds_it_parked) {
             log.clear();
             co_await lock.acquire();
             const Task<void> waiter = create_task(wait_and_note(condition, log, 1));
-            co_await until_waiters(lock, 1);
+            co_await until_parked(waiter);
             lock.release();           // the waiter's now
             co_await lock.acquire();  // only when the waiter has given it away in wait()
             EXPECT_EQ(waiting(condition), 1U);

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -138,7 +139,10 @@ TEST_P(Semaphore, SEM_13_a_releaser_goes_behind_those_who_wait) {
     std::array<Task<void>, 3> tasks;
     auto twice = [&](int id) -> Coro<void> {
         // Holds the permit until the next in line is parked, so that the arrivals are as written.
-        auto others_wait = [&] { return waiters(semaphore) == 2; };
+        auto others_wait = [&] {
+            return std::ranges::count_if(tasks, [](const auto& task) { return detail::is_parked(task); }) ==
+                   2;
+        };
         for (int i = 0; i < 2; ++i) {
             co_await semaphore.acquire();
             log.push_back(id);
