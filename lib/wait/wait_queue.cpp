@@ -232,50 +232,46 @@ bool WaitQueue::enqueue_at(WaitSegment* from, std::uint64_t index, WaitToken tok
                                               acquire);
 }
 
-/// Nobody waits at the indices from `next` on that come before segment `id`.
-void WaitQueue::jump(std::uint64_t next, std::uint64_t id) noexcept {
-    head_.compare_exchange_strong(next, id * segment_cells, acq_rel, relaxed);  // acq_rel [cell]
+/// Draws the next index: its cell. Null: all cells up to the next segment are cancelled, and jumped over.
+inline WaitCell* WaitQueue::draw() noexcept {
+    WaitSegment* segment = head_segment_.load(acquire);       // acquire [link], before the draw
+    const std::uint64_t index = head_.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
+    const std::uint64_t id = index / segment_cells;
+    if (segment->id != id) [[unlikely]] {
+        segment = reach_beyond(head_segment_, segment, id);
+        if (segment->id > id) {
+            std::uint64_t expected = index + 1;
+            head_.compare_exchange_strong(expected, segment->id * segment_cells, acq_rel,
+                                          relaxed);  // acq_rel [cell]
+            return nullptr;
+        }
+    }
+    return &segment->cells[index % segment_cells];
 }
 
 WaitToken WaitQueue::resume_one() noexcept {
     for (;;) {
-        WaitSegment* from = head_segment_.load(acquire);          // acquire [link], before the draw
-        const std::uint64_t index = head_.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
-        const std::uint64_t id = index / segment_cells;
-        if (from->id != id) [[unlikely]] {
-            from = reach_beyond(head_segment_, from, id);
-            if (from->id > id) {  // all cells of the wanted one are cancelled: jump over them
-                jump(index + 1, from->id);
-                continue;
-            }
+        WaitCell* cell = draw();
+        if (cell == nullptr) [[unlikely]] {
+            continue;
         }
-        WaitCell& cell = from->cells[index % segment_cells];
-        const std::uintptr_t old = cell.state.exchange(cell_done, acq_rel);  // acq_rel [cell]
+        const std::uintptr_t old = cell->state.exchange(cell_done, acq_rel);  // acq_rel [cell]
         if (old == cell_empty) {
             return {};
         }
         if (old != cell_done) {
-            return {reinterpret_cast<Waiter*>(old), cell.seq};
+            return {reinterpret_cast<Waiter*>(old), cell->seq};
         }
     }
 }
 
 WaitToken WaitQueue::resume_next_below(std::uint64_t end) noexcept {
     while (head_index() < end) {
-        WaitSegment* from = head_segment_.load(acquire);          // acquire [link], before the draw
-        const std::uint64_t index = head_.fetch_add(1, acq_rel);  // acq_rel [cell]
-        const std::uint64_t id = index / segment_cells;
-        if (from->id != id) [[unlikely]] {
-            from = reach_beyond(head_segment_, from, id);
-            if (from->id > id) {
-                jump(index + 1, from->id);
-                continue;
-            }
-        }
-        WaitCell& cell = from->cells[index % segment_cells];
-        const std::uintptr_t old = cell.state.exchange(cell_done, acq_rel);  // acq_rel [cell]
+        WaitCell* cell = draw();
+        // acq_rel [cell]
+        const std::uintptr_t old = cell != nullptr ? cell->state.exchange(cell_done, acq_rel) : cell_done;
         if (old > cell_done) {
-            return {reinterpret_cast<Waiter*>(old), cell.seq};
+            return {reinterpret_cast<Waiter*>(old), cell->seq};
         }
     }
     return {};

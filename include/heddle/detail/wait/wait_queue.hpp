@@ -7,6 +7,7 @@
 
 namespace heddle::detail {
 
+struct WaitCell;
 struct WaitSegment;
 
 /// Where a waiter stands in a WaitQueue: its way back when it gives up.
@@ -78,7 +79,7 @@ private:
     WaitSegment* locate(WaitSegment* from, std::uint64_t id) noexcept;
     HEDDLE_ASIDE WaitSegment* reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
                                            std::uint64_t id) noexcept;
-    void jump(std::uint64_t next, std::uint64_t id) noexcept;
+    WaitCell* draw() noexcept;
     bool advance(Atomic<WaitSegment*>& pointer, WaitSegment* to) noexcept;
     void drop(WaitSegment& segment) noexcept;
     void on_cleaned(WaitSegment& segment) noexcept;
