@@ -29,16 +29,11 @@ struct Permits : Immovable {
     }
     /// Takes a permit if one is free; never waits.
     [[nodiscard]] bool try_take(std::int64_t unit = 1) noexcept {
-        return try_take_of(word.load(relaxed), unit);  // relaxed: the CAS validates it
+        return try_take_from(word.load(relaxed), unit);  // relaxed: the CAS validates it
     }
-    /// The same, with a guess at the word: right, it saves a load and, between cores, a transfer of the line.
-    [[nodiscard]] bool try_take_of(std::int64_t w, std::int64_t unit) noexcept {
-        while (w >= unit) {
-            if (word.compare_exchange_weak(w, w - unit, acq_rel, relaxed)) {  // acq_rel [permit]
-                return true;
-            }
-        }
-        return false;
+    /// The same where there is never more than one, which is mostly free as long as nobody has waited for it.
+    [[nodiscard]] bool try_take_only(std::int64_t unit) noexcept {
+        return try_take_from(calm() ? unit : word.load(relaxed), unit);  // relaxed: the CAS validates it
     }
     /// Takes as many of `n` permits as are free, in one RMW; never waits.
     [[nodiscard]] std::int64_t try_take_up_to(std::int64_t n, std::int64_t unit = 1) noexcept {
@@ -54,10 +49,7 @@ struct Permits : Immovable {
     /// Gives `n` permits unless the count would exceed `bound`; wakes waiters in order. False: refused,
     /// nothing changed. Its last access to *this is the RMW that gives.
     [[nodiscard]] bool give(std::int64_t n, std::int64_t bound, std::int64_t unit = 1) noexcept {
-        // A guess where nobody has ever waited, because a load right after the RMW that took the permit waits
-        // for it. relaxed: the CAS validates it.
-        const bool calm = bound == 1 && queue.load(relaxed) == nullptr;
-        std::int64_t w = calm ? 0 : word.load(relaxed);
+        std::int64_t w = bound == 1 && calm() ? 0 : word.load(relaxed);  // relaxed: the CAS validates it
         while (w >= 0) {
             if (w > bound - n) {
                 return false;
@@ -83,6 +75,17 @@ struct Permits : Immovable {
     static void wake(WaitQueue& queue, std::int64_t n) noexcept;
 
 private:
+    /// Nobody has ever waited: the first CAS may guess the word. (Right after an RMW on it, a load would wait
+    /// for that; elsewhere the line travels once and not twice.)
+    [[nodiscard]] bool calm() const noexcept { return queue.load(relaxed) == nullptr; }  // relaxed: a hint
+    [[nodiscard]] bool try_take_from(std::int64_t w, std::int64_t unit) noexcept {
+        while (w >= unit) {
+            if (word.compare_exchange_weak(w, w - unit, acq_rel, relaxed)) {  // acq_rel [permit]
+                return true;
+            }
+        }
+        return false;
+    }
     static void wake_many(WaitQueue& queue, std::int64_t n) noexcept;
     HEDDLE_NOINLINE bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
 };
@@ -95,7 +98,7 @@ public:
         : permits_(permits), unit_(unit), only_one_(only_one) {}
 
     bool await_ready() noexcept {
-        granted_ = only_one_ ? permits_.try_take_of(unit_, unit_) : permits_.try_take(unit_);
+        granted_ = only_one_ ? permits_.try_take_only(unit_) : permits_.try_take(unit_);
         return granted_ && !HEDDLE_FORCE_SUSPEND;
     }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
