@@ -105,7 +105,8 @@ WaitSegment* WaitQueue::locate(WaitSegment* from, std::uint64_t id) noexcept {
     return s;
 }
 
-/// Not needed where `from` is the wanted one already: its cells can be used even when it has been removed.
+/// Not needed where `from` is the wanted one already, removed or not: the pin keeps it, and where all waiters
+/// have left, a waker finds each cell DONE and draws the next.
 WaitSegment* WaitQueue::reach_beyond(Atomic<WaitSegment*>& pointer, WaitSegment* from,
                                      std::uint64_t id) noexcept {
     for (;;) {

@@ -56,8 +56,7 @@ static_assert((count_mask & (phase_mask | requests | nocancel | moved)) == 0 && 
 constexpr std::uint64_t phase(std::uint64_t w) noexcept { return w & phase_mask; }
 constexpr std::uint64_t seq(std::uint64_t w) noexcept { return w >> seq_shift; }
 constexpr std::uint64_t count(std::uint64_t w) noexcept { return (w & count_mask) >> count_shift; }
-/// What the word mostly is: a first guess for a CAS, which saves a load. (Next to RMWs on other words, a load
-/// costs half as much as one.)
+/// What the word mostly is: a first guess for a CAS, which saves the load before it.
 constexpr std::uint64_t expected(std::uint64_t seq, std::uint64_t phase) noexcept {
     return (seq << seq_shift) | phase;
 }
