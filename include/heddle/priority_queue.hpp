@@ -2,6 +2,7 @@
 
 #include <heddle/detail/queue/basic_queue.hpp>
 #include <heddle/detail/queue/give_back.hpp>
+#include <heddle/detail/queue/pile.hpp>
 
 #include <oneapi/tbb/concurrent_priority_queue.h>
 
@@ -95,8 +96,8 @@ private:
 /// PriorityQueue(maxsize = 0, compare). put and get are O(log n). A comparison that throws: put() throws its
 /// error, but the item is in the queue and may come out of order.
 template <class T, class Compare = std::less<>>
-class PriorityQueue : public detail::BasicQueue<T, detail::HeapContainer<T, Compare>> {
-    using detail::BasicQueue<T, detail::HeapContainer<T, Compare>>::BasicQueue;
+class PriorityQueue : public detail::BasicQueue<T, detail::Pile<T, detail::HeapContainer<T, Compare>>> {
+    using detail::BasicQueue<T, detail::Pile<T, detail::HeapContainer<T, Compare>>>::BasicQueue;
 };
 
 }  // namespace heddle

@@ -3,6 +3,7 @@
 #include <heddle/detail/queue/basic_queue.hpp>
 #include <heddle/detail/queue/fifo.hpp>
 #include <heddle/detail/queue/lifo.hpp>
+#include <heddle/detail/queue/pile.hpp>
 
 namespace heddle {
 
@@ -19,8 +20,8 @@ class Queue : public detail::BasicQueue<T, detail::FifoContainer<T>> {
 ///
 /// LifoQueue(maxsize = 0); 0 or less: unbounded. put and get are O(1).
 template <class T>
-class LifoQueue : public detail::BasicQueue<T, detail::LifoContainer<T>> {
-    using detail::BasicQueue<T, detail::LifoContainer<T>>::BasicQueue;
+class LifoQueue : public detail::BasicQueue<T, detail::Pile<T, detail::LifoContainer<T>>> {
+    using detail::BasicQueue<T, detail::Pile<T, detail::LifoContainer<T>>>::BasicQueue;
 };
 
 }  // namespace heddle

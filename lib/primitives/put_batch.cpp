@@ -1,5 +1,6 @@
 #include <heddle/detail/queue/put_batch.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <stdexcept>
 
@@ -7,11 +8,10 @@ namespace heddle::detail {
 
 bool PutBatchWait::put_what_fits() noexcept {
     while (!over()) {
-        const std::size_t rest = total_ - done_;
-        const std::size_t room =
-            core_.bounded()
-                ? static_cast<std::size_t>(core_.slots.try_take_up_to(static_cast<std::int64_t>(rest)))
-                : rest;
+        const std::size_t rest = std::min(total_ - done_, batch_limit);
+        const std::size_t room = core_.bounded() ? static_cast<std::size_t>(core_.slots.try_take_up_to(
+                                                       static_cast<std::int64_t>(rest), QueueCore::one))
+                                                 : rest;
         if (room == 0) {
             return false;
         }
@@ -48,7 +48,7 @@ bool PutBatchWait::go_on() {
             error_ = std::current_exception();
             return true;
         }
-        if (!core_.slots.take() && core_.slots.enqueue(suspension_.again(), place_)) {
+        if (!core_.slots.take(QueueCore::one) && core_.slots.enqueue(suspension_.again(), place_)) {
             if (suspension_.commit()) {
                 return false;
             }
@@ -63,8 +63,9 @@ bool PutBatchWait::go_on() {
 }
 
 void PutBatchWait::give_up() {
+    const EpochPin pin;
     cancelled_ = true;
-    if (!core_.slots.abort(place_, suspension_.waiter())) {
+    if (!core_.slots.abort(place_, suspension_.waiter(), QueueCore::one)) {
         core_.give_slots_back(1);
     }
 }
@@ -84,7 +85,7 @@ void PutBatchWait::put_all_blocking() {
     static_cast<void>(blocking_waiter(what));  // refused on a worker, as where it would wait
     while (!put_what_fits()) {
         try {
-            PermitAwaiter(core_.slots).wait_blocking(what);
+            core_.wait_for_slot(what);
         } catch (...) {  // out of memory; what is in is still to be taken off the caller's hands
             error_ = std::current_exception();
             return;

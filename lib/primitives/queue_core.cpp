@@ -7,48 +7,65 @@
 namespace heddle::detail {
 
 std::ptrdiff_t QueueCore::size() const noexcept {
-    std::int64_t n = items.count() >> 16U;
-    if (n > plenty / 2) {
-        n -= plenty;
+    const std::int64_t w = items.count();
+    if ((w & QueueWord::immediate) != 0) {
+        return 0;  // also while somebody is still dropping them
     }
-    return std::max<std::ptrdiff_t>(n, 0);
+    return std::max<std::ptrdiff_t>(QueueWord::count(w) - (sealed(w) ? most : 0), 0);
 }
 
 void QueueCore::throw_shut_down() { throw QueueShutDown(); }
 
+void QueueCore::wake(Permits& permits, std::int64_t n) {
+    HEDDLE_ASSERT(epoch_pinned());
+    // acquire [permit]: who waits has made the queue before
+    Permits::wake(*permits.queue.load(acquire), n);
+}
+
 void QueueCore::not_put(std::size_t n) noexcept {
     for (; n > 0; --n) {
-        static_cast<void>(open.count_down());
+        static_cast<void>(unfinished.count_down());
     }
 }
 
-/// Somebody waits, or the queue is closed.
-void QueueCore::after_put(std::int64_t old, std::int64_t given) {
-    if (given > 0 && old < 0) {
-        // acquire [permit]: who waits has made the queue before
-        Permits::wake(*items.queue.load(acquire), std::min(given, -(old >> 16U)));
+void QueueCore::end_uncounted(std::size_t n, std::size_t done) {
+    std::int64_t w = items.word.load(acquire);  // acquire [items]
+    std::int64_t next = 0;
+    do {
+        next = QueueWord::drawn(w, n) + static_cast<std::int64_t>(done) * one;
+        if ((w & QueueWord::closed) != 0 && QueueWord::number(next) == begun()) {
+            next += most * one;
+        }
+    } while (!items.word.compare_exchange_weak(w, next, acq_rel, acquire));  // acq_rel [items]
+    if (sealed(next)) {
+        after_seal(w);
+    } else if (w < 0 && done > 0) {
+        wake(items, std::min(static_cast<std::int64_t>(done), -QueueWord::count(w)));
     }
-    if ((old & closed_bit) != 0 && (old & inflight_mask) == inflight_one) {
-        seal();
-    }
-}
-
-void QueueCore::give_items_back(std::size_t n) {
-    static_cast<void>(items.give(static_cast<std::int64_t>(n) * item, no_bound, item));
 }
 
 bool QueueCore::try_take_item() {
-    while (!items.try_take(item)) {
-        const std::int64_t w = items.count();
-        if ((w & closed_bit) == 0 || (w & inflight_mask) != 0) {
-            return false;  // open, or a put is still on its way
+    while (!items.try_take(one)) {
+        if ((items.count() & QueueWord::closed) != 0) {
+            if (sealed(items.count())) {
+                continue;  // since we have looked
+            }
+            return false;  // a put is still on its way
         }
-        if (w < item) {
-            throw QueueShutDown();
+        if (!closed()) {
+            return false;
         }
-        // An item was put, and the queue closed, after we had looked.
+        close_items();  // who has closed the other word is about to
     }
     return true;
+}
+
+void QueueCore::wait_for_slot(const char* what) {
+    if (bounded()) {
+        PermitAwaiter(slots, one).wait_blocking(what);
+    } else {
+        static_cast<void>(blocking_waiter(what));  // refused on a worker, as where it would wait
+    }
 }
 
 void QueueCore::throw_no_slot() const {
@@ -59,42 +76,60 @@ void QueueCore::throw_no_slot() const {
 }
 
 void QueueCore::task_done() {
-    if (!open.count_down()) {
+    if (!unfinished.count_down()) {
         throw std::invalid_argument("task_done() called too many times");
     }
 }
 
 void QueueCore::shutdown(bool immediate) {
-    // acq_rel [items]: later puts and gets see the bits
-    const std::int64_t old = items.word.fetch_or(closed_bit | (immediate ? immediate_bit : 0), acq_rel);
-    if ((old & closed_bit) == 0) {
+    const std::int64_t before = slots.word.fetch_or(QueueWord::closed, acq_rel);  // acq_rel [slots]
+    if (immediate) {
+        // acq_rel [items]: who seals later sees the bit
+        const std::int64_t old = items.word.fetch_or(QueueWord::immediate, acq_rel);
+        if (sealed(old) && (old & QueueWord::immediate) == 0) {
+            drain();
+        }
+    }
+    close_items();
+    if ((before & QueueWord::closed) == 0) {
         closed_event.set();
         if (bounded()) {
-            static_cast<void>(
-                slots.give(plenty, no_bound));  // every putter passes, and sees that it is closed
+            give(slots, most);  // every putter passes, and sees that it is closed
         }
-        if ((old & inflight_mask) == 0) {
-            seal();
-        }
-    } else if (immediate && (old & immediate_bit) == 0 && (old >> 16U) > plenty / 2) {
-        drain();  // sealed already; otherwise the sealer sees the bit
     }
 }
 
-void QueueCore::seal() {
-    const std::int64_t old =
-        items.word.fetch_add(plenty * item, acq_rel);  // acq_rel [items]: seals and reads the bit
-    if ((old & immediate_bit) != 0) {
+void QueueCore::close_items() {
+    HEDDLE_ASSERT(epoch_pinned());
+    std::int64_t w = items.word.load(acquire);  // acquire [items]
+    std::int64_t next = 0;
+    do {
+        if ((w & QueueWord::closed) != 0) {
+            return;
+        }
+        next = w | QueueWord::closed;
+        if (numbered_ || QueueWord::number(w) == begun()) {
+            next += most * one;
+        }
+    } while (!items.word.compare_exchange_weak(w, next, acq_rel, acquire));  // acq_rel [items]
+    if (sealed(next)) {
+        after_seal(w);
+    }
+}
+
+/// With the word as it was before the RMW that sealed it.
+void QueueCore::after_seal(std::int64_t before) {
+    if ((before & QueueWord::immediate) != 0) {
         drain();
     }
-    if (old < 0) {
-        Permits::wake(*items.queue.load(acquire), -(old >> 16U));  // acquire [permit]: as in end_put()
+    if (before < 0) {
+        wake(items, -QueueWord::count(before));
     }
 }
 
 void QueueCore::dropped() {
-    items.word.fetch_sub(item, acq_rel);  // acq_rel [items]
-    static_cast<void>(open.count_down());
+    items.word.fetch_sub(one, acq_rel);  // acq_rel [items]
+    static_cast<void>(unfinished.count_down());
 }
 
 }  // namespace heddle::detail

@@ -214,6 +214,25 @@ TEST_P(QueueMany, shutdown_ends_both) {
     });
 }
 
+// A put that is refused has begun nothing: it must not be the one that ends last.
+TEST_P(QueueMany, a_refused_batch_leaves_a_shut_down_queue_as_it_was) {
+    each([&](auto kind) {
+        auto queue = kind(2);
+        std::vector<int> kept = numbers(0, 1);
+        queue.put_many_blocking(kept);
+        queue.shutdown();
+        for (int i = 0; i < 4; ++i) {
+            std::vector<int> values = numbers(1, 3);
+            EXPECT_THROW(queue.put_many_blocking(values), QueueShutDown);
+            EXPECT_EQ(values, numbers(1, 3));
+            EXPECT_EQ(queue.qsize(), 1);
+        }
+        EXPECT_EQ(queue.get_blocking(), 0);
+        EXPECT_THROW(static_cast<void>(queue.try_get()), QueueShutDown);
+        EXPECT_EQ(queue.qsize(), 0);
+    });
+}
+
 TEST_P(QueueMany, wrong_calls_change_nothing) {
     heddle::Queue<int> queue(1);
     EXPECT_THROW(static_cast<void>(queue.get_many(0)), std::invalid_argument);

@@ -1,5 +1,5 @@
 #include "fake_waiter.hpp"
-#include <heddle/detail/wait/latch_word.hpp>
+#include <heddle/detail/queue/join_word.hpp>
 #include <heddle/event.hpp>
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-// The two words that hand out the index of the waiter's cell: EventWord and LatchWord.
+// The two words that hand out the index of the waiter's cell: EventWord and JoinWord.
 
 namespace heddle::test {
 namespace {
@@ -117,8 +117,18 @@ TEST(EventWordRace, TheWokenMayDestroyTheEvent) {
     });
 }
 
-TEST(LatchWordTest, PassableOnlyAtZero) {
-    LatchWord latch;
+/// With the word that puts draw their numbers from.
+struct Latch {
+    detail::Atomic<std::int64_t> puts{detail::QueueWord::initial(0)};
+    detail::JoinWord word{puts};
+    void count_up() { puts.fetch_add(1); }
+    bool count_down() { return word.count_down(); }
+    [[nodiscard]] bool passable() const { return word.passable(); }
+    [[nodiscard]] std::uint32_t count() const { return word.count(); }
+};
+
+TEST(JoinWordTest, PassableOnlyAtZero) {
+    Latch latch;
     EXPECT_TRUE(latch.passable());
     EXPECT_FALSE(latch.count_down()) << "nothing to count down";
     latch.count_up();
@@ -130,48 +140,53 @@ TEST(LatchWordTest, PassableOnlyAtZero) {
     EXPECT_TRUE(latch.passable());
     EXPECT_FALSE(latch.count_down());
     EXPECT_EQ(latch.count(), 0U);
-    EXPECT_EQ(latch.queue.load(), nullptr);
+    EXPECT_EQ(latch.word.queue.load(), nullptr);
 }
 
-TEST(LatchWordTest, TheLastCountDownWakesAll) {
-    LatchWord latch;
+TEST(JoinWordTest, TheLastCountDownWakesAll) {
+    Latch latch;
     latch.count_up();
     latch.count_up();
-    const auto a = park_in(latch);
-    const auto b = park_in(latch);
+    const auto a = park_in(latch.word);
+    const auto b = park_in(latch.word);
     EXPECT_TRUE(latch.count_down());
     EXPECT_TRUE(a->fake.asleep() && b->fake.asleep());
     EXPECT_TRUE(latch.count_down());
     EXPECT_FALSE(a->fake.asleep() || b->fake.asleep());
     const FakeWaiter late;
     WaitPlace place;
-    EXPECT_FALSE(latch.enqueue(late.token(), place));
+    EXPECT_FALSE(latch.word.enqueue(late.token(), place));
 }
 
-TEST(LatchWordTest, GoesUpAndDownForEver) {
-    LatchWord latch;
+TEST(JoinWordTest, GoesUpAndDownForEver) {
+    Latch latch;
     for (int i = 0; i < 50; ++i) {
         latch.count_up();
-        const auto waits = park_in(latch);
-        const auto leaves = park_in(latch);
-        EXPECT_TRUE(latch.leave(leaves->place, leaves->fake.waiter()));
+        const auto waits = park_in(latch.word);
+        const auto leaves = park_in(latch.word);
+        EXPECT_TRUE(latch.word.leave(leaves->place, leaves->fake.waiter()));
         EXPECT_TRUE(latch.count_down());
         EXPECT_FALSE(waits->fake.asleep());
         EXPECT_TRUE(leaves->fake.asleep());
     }
 }
 
-TEST(LatchWordTest, TheCountDoesNotRunIntoTheTickets) {
-    LatchWord latch;
-    latch.word.store(LatchWord::count_mask - 1);
-    latch.count_up();
-    EXPECT_EQ(latch.count(), LatchWord::count_mask);
-    EXPECT_TRUE(latch.count_down());
-    EXPECT_EQ(latch.word.load(), LatchWord::count_mask - 1);
+TEST(JoinWordTest, TheCountDoesNotRunIntoTheTickets) {
+    Latch latch;
+    const std::uint64_t before = latch.word.word.load();
+    ASSERT_GT(before + 8, std::uint64_t{detail::QueueWord::numbers}) << "the last number comes soon";
+    for (int i = 0; i < 8; ++i) {
+        latch.count_up();
+    }
+    for (std::uint32_t left = 8; left > 0; --left) {
+        EXPECT_EQ(latch.count(), left);
+        EXPECT_TRUE(latch.count_down());
+    }
+    EXPECT_EQ(latch.word.word.load(), before + 8 - detail::QueueWord::numbers) << "no ticket was drawn";
 }
 
-TEST(LatchWordRace, EveryWaiterIsWokenWhenTheCountComesToZero) {
-    LatchWord latch;
+TEST(JoinWordRace, EveryWaiterIsWokenWhenTheCountComesToZero) {
+    Latch latch;
     constexpr int rounds = 5'000;
     std::atomic<int> passed{0};
     std::atomic<int> done{0};
@@ -189,7 +204,7 @@ TEST(LatchWordRace, EveryWaiterIsWokenWhenTheCountComesToZero) {
             }
             const WaitToken token = fake.token();
             WaitPlace place;
-            if (!latch.passable() && latch.enqueue(token, place) &&
+            if (!latch.passable() && latch.word.enqueue(token, place) &&
                 fake.park(token) == detail::Parked::suspended) {
                 while (fake.asleep()) {
                     std::this_thread::yield();

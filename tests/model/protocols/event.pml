@@ -1,5 +1,5 @@
 /* Event: the word {tickets, SET} of lib/primitives/event.cpp, on a cell array in segments of CELLS cells; broadcast resume.
- * (LatchWord is the same with a count in place of SET.)
+ * (JoinWord is the same with a count in place of SET.)
  * Cells: EMPTY / WAITER / DONE.  Segment memory: seg k is "passed" (reusable) once both pointers are beyond it and no process
  * is pinned that was pinned at that instant (most eager epoch scheme).
  * Programs: WAITERS waiters (the first CANC of them have a canceller), SETS setters, one optional PULSE process: set(); clear().

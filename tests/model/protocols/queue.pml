@@ -1,13 +1,13 @@
-/* Queue: include/heddle/detail/queue/core.hpp and lib/primitives/queue_core.cpp. Items word {count, inflight, flags}, shutdown,
- * seal, join, cancelled getters. The items are permits with explicit three-state cells; the container is a bag of numbered
- * items. Slots are left out (an unbounded queue): queue_slots.pml.
+/* Queue: include/heddle/detail/queue/{core,join_word,fifo,basic_queue}.hpp and lib/primitives/queue_core.cpp. The two words
+ * {count, number, flags}, shutdown, seal, join, cancelled getters. The items are permits with explicit three-state cells of
+ * waiters. The container is the FIFO, a cell for each number, which a get may spoil; or with -DPILE=1 a bag of numbered items.
+ * The counts of slots are left out (an unbounded queue): queue_slots.pml.
  *
  *   -DPUTS=n (items are 1..n, one putter each) -DGETS=n -DCANC=bitmask (getter i may abort) -DSHUT=0 none, 1 graceful,
- *   2 immediate, 3 graceful || immediate by two callers   -DNOWAIT=1 one getter uses get_nowait   -DJOIN=1
- *   -DEARLYFLAG does not work: flag read before sealing, a second shutdown returns at once, failing getters keep the permit
- *   -DMUT=n mutants: 1 (PUTS=1 GETS=1) no inflight, 2 (PUTS=1 GETS=1) task counted after publication, 3 publish and leave in two
- *      steps, 4 (CANC=1) permit granted to a cancelled getter lost, 5 a failing getter keeps its permit, 6 (SHUT=3 PUTS=1 GETS=1)
- *      second shutdown(immediate) ignored
+ *   2 immediate, 3 graceful || immediate by two callers   -DNOWAIT=1 one getter uses get_nowait   -DJOIN=1   -DPILE=1
+ *   -DMUT=n mutants: 1 (PILE=1) seals with puts under way, 2 a spoilt put takes no new number, 3 a spoilt number is not counted as
+ *      done, 4 (CANC=1) permit granted to a cancelled getter lost, 5 a failing getter keeps its permit, 6 (SHUT=3) second
+ *      shutdown(immediate) ignored, 7 (NOWAIT=1) get_nowait does not help to close
  */
 #ifndef PUTS
 #define PUTS 2
@@ -27,28 +27,29 @@
 #ifndef JOIN
 #define JOIN 0
 #endif
+#ifndef PILE
+#define PILE 0
+#endif
 #ifndef MUT
 #define MUT 0
 #endif
 #define BIG 64
+#define SPOILT 99
+#define NUMBERS (PUTS * (GETS + 2))
 #define NSH (SHUT == 0 -> 0 : (SHUT == 3 -> 2 : 1))
 
-int  cnt = 0; byte infl = 0; bit closed = 0, imm = 0;      /* I, one word: every access below is one atomic step */
-byte unf = 0, tick = 0;                                    /* U, one word */
+byte begun = 0; bit closing = 0;                           /* slots, one word: every access below is one atomic step */
+int  cnt = 0; byte num = 0; bit closed = 0, imm = 0;       /* items, one word: num is the next cell, or counts puts ended */
+byte done = 0, tick = 0;                                   /* open, one word */
 bit  jdone = 0;                                            /* the joiner was resumed */
-bit  inC[PUTS + 1];                                        /* the container */
+byte cells[NUMBERS + 1];                                   /* FIFO: 0 empty, an item, SPOILT: taken or spoilt */
+bit  inC[PUTS + 1];                                        /* pile: the container */
 byte sIdx = 0, rIdx = 0;
-byte cell[GETS + 1];                                       /* 0 EMPTY, 1+g WAITER(g), 100 DONE */
+byte cell[GETS + 1];                                       /* waiters: 0 EMPTY, 1+g WAITER(g), 100 DONE */
 bit  woken[GETS], isput[PUTS + 1], refused[PUTS + 1];
 byte taken[PUTS + 1], dropped[PUTS + 1];
-byte nsd = 0, nshut = 0, nput = 0, nget = 0, njoin = 0, seals = 0, nret = 0, immret = 0;
+byte nsd = 0, nshut = 0, nput = 0, nget = 0, njoin = 0, seals = 0, immret = 0, refret = 0;
 
-inline push(x)   { atomic { inC[x] = 1 } }
-inline trypop(x) { atomic { x = 0; 
-                     if :: inC[1] -> inC[1] = 0; x = 1
-                        :: PUTS >= 2 && inC[2 % (PUTS + 1)] -> x = 2; inC[2 % (PUTS + 1)] = 0
-                        :: PUTS >= 3 && inC[3 % (PUTS + 1)] -> x = 3; inC[3 % (PUTS + 1)] = 0
-                        :: else fi } }
 inline resume_one() {
   do
   :: atomic { c = rIdx; rIdx++ }; assert(c < GETS + 1);
@@ -60,65 +61,100 @@ inline resume_one() {
      fi
   od
 }
-inline u_sub(n) { atomic { assert(unf >= n); unf = unf - n; if :: unf == 0 && tick > 0 -> jdone = 1; tick = 0 :: else fi } }
-inline drain() {
-  do :: trypop(y); if :: y == 0 -> break :: else -> assert(!dropped[y] && !taken[y]); dropped[y]++;
-#ifndef EARLYFLAG
-                         atomic { cnt-- };                 /* sealed: count stays BIG + items */
-#endif
-                         u_sub(1) fi od
+inline count_down() {                                      /* the word, then the other one, then an RMW that validates the first */
+  do
+  :: atomic { d = done; tk = tick }; b = begun; assert(b > d);
+     atomic { if :: done == d && tick == tk -> done++; ok = 1; if :: b == done && tick > 0 -> jdone = 1; tick = 0 :: else fi
+                 :: else -> ok = 0 fi };
+     if :: ok -> break :: else fi
+  od
 }
-inline seal() {
-  atomic { seals++; assert(seals == 1) };
-#ifdef EARLYFLAG
-  if :: imm -> drain() :: else fi;
-  atomic { k = cnt; cnt = cnt + BIG };
+/* x := the item of the next number, 0: none. all: also when it was shut down immediately; stops at the last put. */
+inline pop(x, all) {
+  x = 0;
+#if PILE
+  atomic { if :: (all || !imm) -> if :: inC[1] -> inC[1] = 0; x = 1
+                                     :: PUTS >= 2 && inC[2 % (PUTS + 1)] -> x = 2; inC[2 % (PUTS + 1)] = 0 :: else fi
+              :: else fi }
 #else
-  atomic { k = cnt; cnt = cnt + BIG; im = imm };           /* one RMW tells the waiters and the flag */
-  if :: im -> drain() :: else fi;
+  do
+  :: atomic { if :: (closed || all) && ((imm && !all) || num == begun) -> ok = 0
+                 :: else -> assert(num < begun); h = num; num++; ok = 1 fi };
+     if :: !ok -> break :: else fi;
+     atomic { x = cells[h]; cells[h] = SPOILT };
+     if :: x != 0 && x != SPOILT -> break :: else -> x = 0 fi
+  od
 #endif
+}
+inline drain() {
+  do :: pop(y, 1); if :: y == 0 -> break :: else -> assert(!dropped[y] && !taken[y]); dropped[y]++;
+                         atomic { cnt-- }; count_down() fi od
+}
+inline after_seal() {                                      /* k, im: the word as it was before */
+  atomic { seals++; assert(seals == 1) };
+  if :: im -> drain() :: else fi;
   do :: k < 0 -> resume_one(); k++ :: else -> break od
+}
+inline close_items() {
+  atomic {
+    z = 0;
+    if :: !closed -> closed = 1; k = cnt; im = imm;
+#if PILE && MUT != 1
+          z = (num == begun);
+#else
+          z = 1;
+#endif
+          if :: z -> cnt = cnt + BIG :: else fi
+       :: else fi };
+  if :: z -> after_seal() :: else fi
 }
 
 proctype Put(byte x) {
-  byte c, v, y; int k; bit cl, im;
-#if MUT == 1
-  atomic { cl = closed };                                  /* no inflight: check, then publish */
+  byte c, v, y, t, h, d, tk, b; int k; bit cl, im, ok, z;
+  atomic { cl = closing; if :: !cl -> t = begun; begun++ :: else fi };
+  if :: cl -> goto REFUSED :: else fi;
+#if PILE
+  atomic { inC[x] = 1 };
+  atomic { k = cnt; cnt++; num++; im = imm; z = (closed && num == begun); if :: z -> cnt = cnt + BIG :: else fi };
+  isput[x] = 1;
+  if :: z && MUT != 1 -> after_seal() :: else -> if :: k < 0 -> resume_one() :: else fi fi;
 #else
-  atomic { cl = closed; if :: !cl -> infl++ :: else fi };
-#endif
-  if
-  :: cl -> refused[x] = 1
-  :: else ->
-#if MUT != 2
-     atomic { unf++ };                                     /* before the item can be taken */
-#endif
-     push(x);
-#if MUT == 1
-     atomic { k = cnt; cnt++; cl = 0 };
-#elif MUT == 3
-     atomic { k = cnt; cnt++ };                            /* publish and leave in two steps, flag read in between */
-     atomic { cl = closed && infl == 1 }; atomic { infl-- };
-#else
-     atomic { k = cnt; cl = closed && infl == 1; cnt++; infl-- };
-#endif
+  do
+  :: atomic { if :: cells[t] == 0 -> cells[t] = x; ok = 1 :: else -> ok = 0 fi };
+     if :: ok -> break :: else fi;
 #if MUT == 2
-     atomic { unf++ };
+     atomic { t = begun };
+#else
+     atomic { cl = closing; if :: !cl -> t = begun; begun++ :: else fi };
+#if MUT != 3
+     count_down();                                         /* the number that was spoilt */
 #endif
-     isput[x] = 1;
-     if :: k < 0 -> resume_one() :: else fi;
-     if :: cl -> seal() :: else fi
-  fi;
-  nput++
+     if :: cl -> goto REFUSED :: else fi
+#endif
+  od;
+  atomic { k = cnt; cnt++ };
+  isput[x] = 1;
+  if :: k < 0 -> resume_one() :: else fi;
+#endif
+  goto FIN;
+REFUSED: refused[x] = 1; refret++;
+FIN: nput++
 }
 
 proctype Get(byte g; bit canc; bit nowait) {
-  byte c, v, y, x; int k; bit im, late, got; byte j;
-  atomic { late = (immret > 0) };                          /* shutdown(True) returned before this call */
+  byte c, v, y, x, h, d, tk, b; int k; bit im, late, told, got, ok, z; byte j;
+  atomic { late = (immret > 0); told = (refret > 0) };     /* shutdown(True), a refused put, returned before this call */
   if
   :: nowait ->
-     atomic { k = cnt; if :: k > 0 -> cnt-- :: else fi };
-     if :: k <= 0 -> goto FIN :: else fi                   /* QueueEmpty */
+     do
+     :: atomic { k = cnt; if :: k > 0 -> cnt-- :: else fi; z = closed };
+        if :: k > 0 || z -> break :: else fi;
+#if MUT == 7
+        break;
+#endif
+        if :: !closing -> break :: else -> close_items() fi
+     od;
+     if :: k <= 0 -> assert(!told || (PILE && closed)); goto FIN :: else fi   /* QueueEmpty */
   :: else ->
      atomic { k = cnt; cnt-- };
      if
@@ -155,52 +191,45 @@ proctype Get(byte g; bit canc; bit nowait) {
      fi
   fi;
   /* holds an item permit */
-#ifndef EARLYFLAG
-  im = imm;                                                /* a look at the word of its own, as QueueBlock::get has it */
-  if :: im -> atomic { k = cnt; cnt++ }; if :: k < 0 -> resume_one() :: else fi; nsd++; goto FIN
-     :: else fi;
-#endif
-  trypop(x);
+  pop(x, 0);
   if
-  :: x == 0 -> assert(closed); assert(seals == 1 || imm); nsd++;      /* QueueShutDown only after shutdown */
-#ifndef EARLYFLAG
+  :: x == 0 -> assert(closed || imm); nsd++;               /* QueueShutDown only after shutdown */
 #if MUT != 5
      atomic { k = cnt; cnt++ }; if :: k < 0 -> resume_one() :: else fi
 #endif
-#endif
   :: else -> assert(!taken[x] && !dropped[x]); taken[x]++; assert(!late);
-     u_sub(1)                                              /* task_done by the consumer */
+     count_down()                                          /* task_done by the consumer */
   fi;
 FIN: nget++
 }
 
 proctype Shutdown(bit im_) {
-  byte c, v, y; int k; bit o, oi, z, sealed, im;
-#ifdef EARLYFLAG
-  atomic { o = closed; z = (infl == 0); if :: !o -> imm = im_ :: else fi; closed = 1 };
-  if :: !o && z -> seal() :: else fi;
-#else
-  atomic { o = closed; oi = imm; z = (infl == 0); sealed = (cnt > BIG / 2); closed = 1; imm = imm | im_ };
+  byte c, v, y, h, d, tk, b; int k; bit oi, z, sealed, im, ok;
+  atomic { closing = 1 };
   if
-  :: !o && z -> seal()
+  :: im_ -> atomic { oi = imm; sealed = (closed && cnt > BIG / 2); imm = 1 };
 #if MUT != 6
-  :: o && im_ && !oi && sealed -> drain()       /* sealed before: I drain; not sealed: the sealer will see the flag */
+     if :: sealed && !oi -> drain() :: else fi             /* sealed before: I drain; else the sealer will see the flag */
 #endif
-  :: else -> skip
+  :: else
   fi;
-#endif
+  close_items();
   atomic { nshut++; if :: im_ -> immret++ :: else fi }
 }
 
 proctype Join() {
-  bit z;
-  atomic { z = (unf == 0); if :: !z -> tick++ :: else fi };
-  if :: z -> skip :: else -> jdone fi;
+  byte d, tk, b; bit ok = 0;
+  do
+  :: atomic { d = done; tk = tick }; b = begun;
+     if :: b == d -> break :: else fi;
+     atomic { if :: done == d && tick == tk -> tick++; ok = 1 :: else fi };
+     if :: ok -> jdone; break :: else fi
+  od;
   njoin++
 }
 
 init {
-  byte i = 1, t = 0, d = 0, cc = 0;
+  byte i = 1, cc = 0;
   atomic {
     do :: i <= PUTS -> run Put(i); i++ :: else -> break od; i = 0;
     do :: i < GETS -> run Get(i, (CANC >> i) & 1, (NOWAIT && i == GETS - 1)); i++ :: else -> break od;
@@ -210,6 +239,9 @@ init {
   };
   nput == PUTS && nshut == NSH && nget == GETS;           /* with a shutdown nobody may stay blocked */
   atomic {
+#if !PILE
+    i = 0; do :: i < begun -> if :: cells[i] != 0 && cells[i] != SPOILT -> inC[cells[i]] = 1 :: else fi; i++ :: else -> break od;
+#endif
     i = 1;
     do
     :: i <= PUTS -> assert(taken[i] + dropped[i] + inC[i] + refused[i] == 1);
@@ -218,14 +250,12 @@ init {
                     cc = cc + inC[i]; i++
     :: else -> break
     od;
-    assert(unf == cc && infl == 0);
+    assert(begun - done == cc);
     assert(!(nsd > 0 && cc > 0));                          /* who was told "shut down" has seen the last item go */
-    if :: SHUT != 0 -> assert(seals == 1); 
-#ifndef EARLYFLAG
+    if :: SHUT != 0 -> assert(seals == 1);
           assert(cnt == BIG + cc)                          /* qsize() = count - BIG when sealed */
-#endif
        :: else -> skip fi;
-    if :: JOIN && unf == 0 -> assert(tick == 0) :: else fi
+    if :: JOIN && begun == done -> assert(tick == 0 || jdone) :: else fi
   };
-  if :: JOIN && unf == 0 -> njoin == 1 :: else fi
+  if :: JOIN && begun == done -> njoin == 1 :: else fi
 }

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <heddle/detail/queue/core.hpp>
+#include <heddle/detail/queue/block.hpp>
 #include <heddle/detail/queue/put_batch.hpp>
 #include <heddle/detail/wait/inspect.hpp>
 #include <heddle/error.hpp>
 
-#include <algorithm>
 #include <cstddef>
-#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -16,135 +14,17 @@
 
 namespace heddle::detail {
 
-/// The part of a queue that is reclaimed by epochs: a waker may still be in here when the queue has gone.
-template <class T, class Container>
-class QueueBlock final : public QueueCore {
-public:
-    template <class... Args>
-    explicit QueueBlock(std::ptrdiff_t maxsize, Args&&... args)
-        : QueueCore(maxsize, [](Retired* self) noexcept { delete static_cast<QueueBlock*>(self); }),
-          container_(std::forward<Args>(args)...) {}
-
-    /// With a slot taken.
-    void put(T&& value) {
-        const EpochPin pin;
-        begin_put(1);
-        try {
-            container_.push(std::move(value));
-        } catch (...) {
-            end_put(1, 0);
-            give_slots_back(1);
-            throw;
-        }
-        end_put(1, 1);
-        if constexpr (requires { container_.rethrow_error(); }) {
-            container_.rethrow_error();  // the value is in: only its place may be wrong
-        }
-    }
-    /// With `n` slots taken: moves in the `n` values at `from`, published together. How many are in; fewer
-    /// than n: `error` says why.
-    std::size_t put(T* from, std::size_t n, std::exception_ptr& error) noexcept {
-        const EpochPin pin;
-        std::size_t done = 0;
-        try {
-            begin_put(n);
-        } catch (...) {
-            error = std::current_exception();
-            return 0;
-        }
-        try {
-            while (done < n) {
-                container_.push(std::move(from[done]));
-                ++done;
-                if constexpr (requires { container_.rethrow_error(); }) {
-                    container_.rethrow_error();
-                }
-            }
-        } catch (...) {
-            error = std::current_exception();
-        }
-        end_put(n, done);
-        return done;
-    }
-    /// With an item's permit taken.
-    T get() {
-        const EpochPin pin;
-        std::optional<T> value;
-        bool found = false;
-        if ((items.count() & immediate_bit) == 0) {
-            try {
-                found = container_.pop([&](T& stored) { value.emplace(std::move(stored)); });
-            } catch (...) {
-                give_slots_back(1);  // that item is lost to its own exception, and nothing else
-                throw;
-            }
-        }
-        if (!found) {
-            give_items_back(1);
-            throw QueueShutDown();
-        }
-        give_slots_back(1);
-        return std::move(*value);
-    }
-    /// With an item's permit taken: up to `most` items that can be had without waiting.
-    std::vector<T> get(std::size_t most) {
-        const EpochPin pin;
-        std::size_t permits = 1;
-        std::vector<T> got;
-        if constexpr (!std::is_nothrow_move_constructible_v<T>) {
-            most = 1;  // an item that cannot be moved must not take others with it
-        }
-        const std::size_t more = std::min(most - 1, static_cast<std::size_t>(size()));
-        if (more > 0) {
-            permits += static_cast<std::size_t>(
-                items.try_take_up_to(static_cast<std::int64_t>(more), QueueCore::item));
-        }
-        try {
-            got.reserve(permits);
-        } catch (...) {
-            give_items_back(permits);
-            throw;
-        }
-        if constexpr (std::is_nothrow_move_constructible_v<T>) {
-            while (got.size() < permits && (items.count() & immediate_bit) == 0 &&
-                   container_.pop([&](T& stored) { got.push_back(std::move(stored)); })) {
-            }
-            if (got.size() < permits) {
-                give_items_back(permits - got.size());
-            }
-            if (got.empty()) {
-                throw QueueShutDown();
-            }
-            give_slots_back(got.size());
-        } else {
-            got.push_back(get());
-        }
-        return got;
-    }
-    /// Destroys what is left: user destructors run here and not when the block is reclaimed.
-    void clear() {
-        const EpochPin pin;
-        while (container_.pop([](T&) {})) {
-        }
-    }
-
-private:
-    void drain() override {
-        while (container_.pop([](T&) {})) {
-            dropped();
-        }
-    }
-    Container container_;
-};
-
 /// What the queues have in common; Container decides the order.
 ///
 /// Any number of producers and consumers, tasks and plain threads, at the same time. T needs to be movable.
 /// Order: waiting putters and getters are served in arrival order. A getter that has been granted an item but
-/// does not run yet has reserved it: get_nowait() then finds the queue empty.
+/// does not run yet has reserved it: get_nowait() then finds the queue empty. So it may, with an item in the
+/// queue, while a put that came before that item's is still on its way; and put_nowait(), while a get is.
 /// Happens-before: put before the get of that item; task_done before the join it ends.
 /// Destruction: by whoever knows that nobody waits or will call, also when the put that handed over the last
 /// item has not yet returned on its own thread.
+/// Limits: fewer than 2^29 items at a time; join() counts what is not done modulo 2^29; a maxsize of 2^29 or
+/// more is none.
 /// Cost: one block per queue; put and get without waiting allocate nothing per item beyond the container's.
 template <class T, class Container>
 class [[nodiscard]] BasicQueue : Immovable {
@@ -154,34 +34,56 @@ public:
     /// What the items are.
     using value_type = T;
 
-    class [[nodiscard("does nothing until it is co_awaited")]] PutAwaiter : public SlotAwaiter {
+    class [[nodiscard("does nothing until it is co_awaited")]] PutAwaiter {
     public:
-        PutAwaiter(Block& block, T&& value) : SlotAwaiter(block), value_(std::move(value)) {}
-        void await_resume() {
-            finish();
-            static_cast<Block&>(core_).put(std::move(value_));
+        PutAwaiter(Block& block, T&& value) : block_(block), value_(std::move(value)) {}
+        bool await_ready() {
+            done_ = block_.try_put(value_);
+            return done_ && !HEDDLE_FORCE_SUSPEND;
         }
-
-    private:
-        T value_;
-    };
-    class [[nodiscard("does nothing until it is co_awaited")]] GetAwaiter : public PermitAwaiter {
-    public:
-        explicit GetAwaiter(Block& block) noexcept
-            : PermitAwaiter(block.items, QueueCore::item), block_(block) {}
-        T await_resume() {
-            PermitAwaiter::await_resume();
-            return block_.get();
+        HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+            return done_ ? post_done(frame)
+                         : wait_.emplace(block_.slots, QueueCore::one).await_suspend(frame);
+        }
+        void await_resume() {
+            if (!done_) [[unlikely]] {
+                wait_->await_resume();
+                block_.put(value_);
+            }
         }
 
     private:
         Block& block_;
+        bool done_ = false;
+        T value_;
+        std::optional<PermitAwaiter> wait_;
+    };
+    class [[nodiscard("does nothing until it is co_awaited")]] GetAwaiter {
+    public:
+        explicit GetAwaiter(Block& block) noexcept : block_(block) {}
+        bool await_ready() { return block_.try_get(value_) && !HEDDLE_FORCE_SUSPEND; }
+        HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
+            return value_ ? post_done(frame)
+                          : wait_.emplace(block_.items, QueueCore::one).await_suspend(frame);
+        }
+        T await_resume() {
+            if (!value_) [[unlikely]] {
+                wait_->await_resume();
+                block_.get(value_);
+            }
+            return std::move(*value_);
+        }
+
+    private:
+        Block& block_;
+        std::optional<T> value_;
+        std::optional<PermitAwaiter> wait_;
     };
 
     class [[nodiscard("does nothing until it is co_awaited")]] GetManyAwaiter : public PermitAwaiter {
     public:
         GetManyAwaiter(Block& block, std::size_t most)
-            : PermitAwaiter(block.items, QueueCore::item), block_(block), most_(most) {}
+            : PermitAwaiter(block.items, QueueCore::one), block_(block), most_(most) {}
         std::vector<T> await_resume() {
             PermitAwaiter::await_resume();
             return block_.get(most_);
@@ -236,29 +138,21 @@ public:
 
     /// Throws QueueFull, or QueueShutDown, instead of waiting.
     void put_nowait(T value) {
-        if (block_.bounded() && !block_.slots.try_take()) {
+        if (!block_.try_put(value)) {
             block_.throw_no_slot();
         }
-        block_.put(std::move(value));
     }
     /// Throws QueueEmpty, or QueueShutDown, instead of waiting.
     T get_nowait() {
-        if (!block_.try_take_item()) {
+        std::optional<T> value;
+        if (!block_.try_get(value)) {
             throw QueueEmpty();
         }
-        return block_.get();
+        return std::move(*value);
     }
     /// False if it would have to wait; `value` is then left as it was. Throws QueueShutDown.
-    [[nodiscard]] bool try_put(T&& value) {
-        if (block_.bounded() && !block_.slots.try_take()) {
-            if (block_.closed()) {
-                throw QueueShutDown();
-            }
-            return false;
-        }
-        block_.put(std::move(value));
-        return true;
-    }
+    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): only if it is put
+    [[nodiscard]] bool try_put(T&& value) { return block_.try_put(value); }
     /// The same with a copy of `value`.
     [[nodiscard]] bool try_put(const T& value)
         requires std::is_copy_constructible_v<T>
@@ -268,22 +162,22 @@ public:
     }
     /// Empty if it would have to wait. Throws QueueShutDown.
     [[nodiscard]] std::optional<T> try_get() {
-        if (!block_.try_take_item()) {
-            return std::nullopt;
-        }
-        return block_.get();
+        std::optional<T> value;
+        static_cast<void>(block_.try_get(value));
+        return value;
     }
 
     /// put() for plain threads. Throws std::runtime_error on a worker thread.
     void put_blocking(T value) {
-        SlotAwaiter slot(block_);
-        slot.wait_blocking("Queue.put_blocking()");
-        block_.put(std::move(value));
+        block_.wait_for_slot("Queue.put_blocking()");
+        block_.put(value);
     }
     /// get() for plain threads. Throws std::runtime_error on a worker thread.
     T get_blocking() {
-        PermitAwaiter(block_.items, QueueCore::item).wait_blocking("Queue.get_blocking()");
-        return block_.get();
+        PermitAwaiter(block_.items, QueueCore::one).wait_blocking("Queue.get_blocking()");
+        std::optional<T> value;
+        block_.get(value);
+        return std::move(*value);
     }
 
     /// Puts all `values` in their order, each batch that finds room with one reservation, and leaves `values`
@@ -297,13 +191,7 @@ public:
     /// does, std::invalid_argument if `max` is 0.
     GetManyAwaiter get_many(std::size_t max) { return GetManyAwaiter(block_, at_least_one(max)); }
     /// get_many() that returns an empty vector instead of waiting. Throws QueueShutDown.
-    [[nodiscard]] std::vector<T> try_get_many(std::size_t max) {
-        const std::size_t most = at_least_one(max);
-        if (!block_.try_take_item()) {
-            return {};
-        }
-        return block_.get(most);
-    }
+    [[nodiscard]] std::vector<T> try_get_many(std::size_t max) { return block_.try_get(at_least_one(max)); }
     /// put_many() for plain threads. Throws std::runtime_error on a worker thread.
     void put_many_blocking(std::vector<T>& values) { PutBatch<Block, T>(block_, values).put_blocking(); }
     /// The same; if it fails, those not yet put are destroyed.
@@ -314,7 +202,7 @@ public:
     /// get_many() for plain threads. Throws std::runtime_error on a worker thread.
     std::vector<T> get_many_blocking(std::size_t max) {
         const std::size_t most = at_least_one(max);
-        PermitAwaiter(block_.items, QueueCore::item).wait_blocking("Queue.get_many_blocking()");
+        PermitAwaiter(block_.items, QueueCore::one).wait_blocking("Queue.get_many_blocking()");
         return block_.get(most);
     }
 
@@ -334,13 +222,16 @@ public:
         block_.task_done();
     }
     /// Waits until every item put has been followed by a task_done(). If cancelled: nothing changes.
-    TicketAwaiter<LatchWord> join() noexcept { return TicketAwaiter<LatchWord>(block_.open); }
+    TicketAwaiter<JoinWord> join() noexcept { return TicketAwaiter<JoinWord>(block_.unfinished); }
     /// join() for plain threads. Throws std::runtime_error on a worker thread.
-    void join_blocking() { TicketAwaiter<LatchWord>(block_.open).wait_blocking("Queue.join_blocking()"); }
+    void join_blocking() {
+        TicketAwaiter<JoinWord>(block_.unfinished).wait_blocking("Queue.join_blocking()");
+    }
 
     /// Refuses further puts, waiting ones too, with QueueShutDown; gets go on until the queue is empty and
-    /// then throw it. `immediate`: drops all items, each counted as done, and gets throw at once. A second
-    /// call may only add `immediate`. O(waiters).
+    /// then throw it. `immediate`: drops all items, each counted as done, and gets throw at once; who looks
+    /// into the queue at that moment may be the one to destroy them. A second call may only add `immediate`.
+    /// O(waiters), and items if immediate.
     void shutdown(bool immediate = false) {
         const EpochPin pin;
         block_.shutdown(immediate);
@@ -354,9 +245,16 @@ protected:
 private:
     friend struct Inspect;
     [[nodiscard]] std::size_t waiting_getters() const noexcept {
-        return waiting(block_.items.count() >> 16U);
+        return waiting(QueueWord::count(block_.items.count()));
     }
-    [[nodiscard]] std::size_t waiting_putters() const noexcept { return waiting(block_.slots.count()); }
+    [[nodiscard]] std::size_t waiting_putters() const noexcept {
+        return waiting(QueueWord::count(block_.slots.count()));
+    }
+    /// What was to be waited for is there already: builds that suspend always.
+    static std::coroutine_handle<> post_done(std::coroutine_handle<> frame) {
+        post_running_task(frame);
+        return std::noop_coroutine();
+    }
     static std::size_t at_least_one(std::size_t max) {
         if (max == 0) {
             throw std::invalid_argument("get_many(): max must be at least 1");

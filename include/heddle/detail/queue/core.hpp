@@ -1,157 +1,138 @@
 #pragma once
 
-#include <heddle/detail/wait/latch_word.hpp>
+#include <heddle/detail/queue/join_word.hpp>
+#include <heddle/detail/queue/word.hpp>
 #include <heddle/detail/wait/permits.hpp>
 #include <heddle/event.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 // Queue = two semaphores around a container.
 //
-// slots  free places (absent when unbounded): put takes one, get gives one back
-// items  { count:48 | inflight:14 | immediate:1 | closed:1 }: put gives one, get takes one
-// open   put_count - task_done_count, what join() waits for
+// slots       free places, and the number of puts begun: put takes one and draws a number, get gives one back
+// items       permits for items, and a number (rule 4): put gives one, get takes one
+// unfinished  what join() waits for: puts begun that are not done
 //
 // No value travels through a wait queue: a waiter that is cancelled gives back a permit and nothing else, so
 // no item can be lost or doubled. Rules:
-// 1. An item is in the container before its permit is given; so whoever holds a permit finds an item.
-// 2. inflight counts the puts that have passed the closed check and not yet published. After `closed` it only
-//    falls; the RMW that brings {closed, inflight = 0} about is followed by exactly one seal().
-// 3. seal() adds so many permits that every get passes from then on: the container, which can only shrink
-//    now, decides between an item and QueueShutDown. A get that finds nothing gives its permit back.
-// 4. After the RMW that gives a permit a put touches only this block, under the EpochPin of the call: the
+// 1. An item is in the container before its permit is given; so whoever holds a permit finds an item, until
+//    rule 3 adds more.
+// 2. Who finds `closed` in `slots` draws no number: no put begins after that RMW, and their number is final.
+// 3. close_items() closes the other word, for whoever comes first. In the same RMW, or in that of the last
+//    put under way, the queue is sealed: so many permits are added that every get passes from then on, and
+//    the container, which can only shrink now, decides between an item and QueueShutDown. A get that finds
+//    nothing gives its permit back.
+// 4. What the numbers are for. A numbered container (FIFO) has a cell for each put; the number in `items` is
+//    the next cell to be got, nothing is left when it has come to that of the puts begun, and a cell that is
+//    reached before its put has stored is spoilt: so closing it is sealing it. In the others the number in
+//    `items` is that of the puts that have ended, and who makes it equal to those begun seals.
+// 5. After the RMW that gives a permit a put touches only this block, under the EpochPin of the call: the
 //    getter may have destroyed the Queue, which retires the block.
 //
 // [items] every change of the word is an acq_rel RMW: what was done before put() is seen after the get().
+// [slots] every change of the word is an acq_rel RMW: what was done before a slot was given back is seen by
+// who takes it, and the puts begun with the segments they need by who closes it.
 
 namespace heddle::detail {
 
 class QueueCore : public Retired {
 public:
-    QueueCore(std::ptrdiff_t maxsize, void (*how_to_reclaim)(Retired*) noexcept) noexcept
-        : Retired{.reclaim = how_to_reclaim}, slots(maxsize > 0 ? maxsize : 0), limit(maxsize) {}
+    QueueCore(std::ptrdiff_t maxsize, bool numbered, void (*how_to_reclaim)(Retired*) noexcept) noexcept
+        : Retired{.reclaim = how_to_reclaim},
+          slots(QueueWord::initial(bounded_by(maxsize) ? maxsize : 0)),
+          slot_cost(bounded_by(maxsize) ? one : 0),
+          limit(maxsize),
+          numbered_(numbered) {}
     QueueCore(const QueueCore&) = delete;
     QueueCore& operator=(const QueueCore&) = delete;
     QueueCore(QueueCore&&) = delete;
     QueueCore& operator=(QueueCore&&) = delete;
 
-    static constexpr std::int64_t closed_bit = 1;
-    static constexpr std::int64_t immediate_bit = 2;
-    static constexpr std::int64_t inflight_one = 4;
-    static constexpr std::int64_t inflight_mask = ((std::int64_t{1} << 14U) - 1) * inflight_one;
-    static constexpr std::int64_t item = std::int64_t{1} << 16U;
-    /// Permits that sealing adds: more than anybody can ever use up.
-    static constexpr std::int64_t plenty = std::int64_t{1} << 40U;
+    static constexpr std::int64_t one = QueueWord::unit;
+    /// More items than there can be. Also the permits that sealing adds: nobody can use them up.
+    static constexpr std::int64_t most = std::int64_t{1} << 30U;
 
-    [[nodiscard]] bool bounded() const noexcept { return limit > 0; }
+    static bool bounded_by(std::ptrdiff_t maxsize) noexcept {
+        return maxsize > 0 && maxsize < QueueWord::numbers;
+    }
+    [[nodiscard]] bool bounded() const noexcept { return slot_cost != 0; }
     [[nodiscard]] std::ptrdiff_t size() const noexcept;
-    [[nodiscard]] bool closed() const noexcept { return (items.count() & closed_bit) != 0; }
+    [[nodiscard]] bool closed() const noexcept { return (slots.count() & QueueWord::closed) != 0; }
     [[nodiscard]] bool full() const noexcept {
         return bounded() &&
-               (closed() ? size() >= limit : slots.count() <= 0);  // closing opens the slots for good
+               (closed() ? size() >= limit : slots.count() < one);  // closing opens the slots for good
     }
+    /// The number of the next put; final once the queue is closed.
+    [[nodiscard]] std::uint32_t begun() const noexcept { return QueueWord::number(slots.count()); }
 
-    // The steps of putting `n` items, with as many slots taken and under an EpochPin:
-    /// Throws QueueShutDown if the queue is closed.
-    void begin_put(std::size_t n) {
-        std::int64_t w = items.word.load(relaxed);  // relaxed: the CAS validates it
-        do {
-            if ((w & closed_bit) != 0) [[unlikely]] {
-                throw_shut_down();
-            }
-        } while (
-            !items.word.compare_exchange_weak(w, w + inflight_one, acq_rel, relaxed));  // acq_rel [items]
-        open.count_up(n);  // before an item can be got and counted down again
-    }
-    /// `done` of the `n` items are in the container: hands those to getters, and for the others it is as if
-    /// their put had never begun. The caller gives their slots back.
+    /// Ends `n` puts that have drawn their numbers; `done` of the items are in the container: hands those to
+    /// getters, and for the others it is as if their put had never begun. The caller gives their slots back.
+    /// Under an EpochPin, as what follows.
+    template <bool Numbered>
     void end_put(std::size_t n, std::size_t done) {
         if (n > done) [[unlikely]] {
             not_put(n - done);
         }
-        const auto given = static_cast<std::int64_t>(done);
-        // acq_rel [items]; the Queue may be gone, this block is held by the pin
-        const std::int64_t old = items.word.fetch_add(given * item - inflight_one, acq_rel);
-        if (old < 0 || (old & closed_bit) != 0) [[unlikely]] {
-            after_put(old, given);
+        if constexpr (Numbered) {
+            if (done > 0) {
+                give(items, done);  // the Queue may be gone, this block is held by the pin
+            }
+        } else if (n > 0) {  // who has drawn nothing must not find it sealed by himself
+            end_uncounted(n, done);
         }
     }
 
     /// Permits for items, not to be used: closed, or the item could not be moved out.
-    void give_items_back(std::size_t n);
+    void give_items_back(std::size_t n) { give(items, n); }
     void give_slots_back(std::size_t n) {
         if (bounded() && n > 0) {
-            static_cast<void>(slots.give(static_cast<std::int64_t>(n), no_bound));
+            give(slots, n);
         }
     }
 
-    /// Takes an item's permit, if there is one now. Throws QueueShutDown if none will ever come.
+    /// Takes an item's permit, if there is one now: always when the queue is sealed.
     [[nodiscard]] bool try_take_item();
+    /// Takes a slot on a plain thread, waiting for it if need be.
+    void wait_for_slot(const char* what);
     [[noreturn]] void throw_no_slot() const;
     [[noreturn]] HEDDLE_COLD static void throw_shut_down();
     void task_done();
-
-    /// Under an EpochPin.
     void shutdown(bool immediate);
 
     Permits slots;
-    Permits items{0};
-    LatchWord open;
+    Permits items{QueueWord::initial(0)};
+    JoinWord unfinished{slots.word};
     EventWord closed_event;
+    const std::int64_t slot_cost;  // what a put takes off `slots`: nothing if there is no limit
     const std::ptrdiff_t limit;
-
-    static constexpr std::int64_t no_bound = std::numeric_limits<std::int64_t>::max();
 
 protected:
     ~QueueCore() = default;
+    /// One item has been dropped.
+    void dropped();
 
 private:
+    /// In one RMW, where nobody is refused.
+    static void give(Permits& permits, std::size_t n) {
+        // acq_rel [items], [slots]
+        const std::int64_t old = permits.word.fetch_add(static_cast<std::int64_t>(n) * one, acq_rel);
+        if (old < 0) [[unlikely]] {
+            wake(permits, std::min(static_cast<std::int64_t>(n), -QueueWord::count(old)));
+        }
+    }
+    HEDDLE_NOINLINE static void wake(Permits& permits, std::int64_t n);
     HEDDLE_NOINLINE void not_put(std::size_t n) noexcept;
-    HEDDLE_NOINLINE void after_put(std::int64_t old, std::int64_t given);
+    void end_uncounted(std::size_t n, std::size_t done);
+    void close_items();
+    void after_seal(std::int64_t before);
+    [[nodiscard]] static bool sealed(std::int64_t w) noexcept { return QueueWord::count(w) > most / 2; }
     /// Empties the container; calls dropped() for each item.
     virtual void drain() = 0;
-    void seal();
 
-protected:
-    void dropped();
-};
-
-/// Waits for a free slot, if the queue is bounded.
-class SlotAwaiter {
-public:
-    explicit SlotAwaiter(QueueCore& core) noexcept : core_(core), permit_(core.slots) {}
-    bool await_ready() noexcept {
-        if (!core_.bounded()) {
-            return true;
-        }
-        waited_ = true;
-        return permit_.await_ready();
-    }
-    HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> frame) {
-        return permit_.await_suspend(frame);
-    }
-    /// With a slot taken, or throws CancelledError.
-    void finish() {
-        if (waited_) {
-            permit_.await_resume();
-        }
-    }
-    void wait_blocking(const char* what) {
-        if (core_.bounded()) {
-            permit_.wait_blocking(what);
-        } else {
-            static_cast<void>(blocking_waiter(what));  // refused on a worker, as where it would wait
-        }
-    }
-
-protected:
-    QueueCore& core_;
-
-private:
-    PermitAwaiter permit_;
-    bool waited_ = false;
+    const bool numbered_;
 };
 
 }  // namespace heddle::detail

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <heddle/detail/base/immovable.hpp>
-#include <heddle/detail/queue/give_back.hpp>
+#include <heddle/detail/queue/core.hpp>
 #include <heddle/detail/sync/epoch.hpp>
 
 #include <cstddef>
@@ -18,83 +18,130 @@ namespace heddle::detail {
 #define HEDDLE_FIFO_CELLS 64
 #endif
 
-/// Unbounded multi-producer multi-consumer FIFO: linked segments, in each an index for pushes and one for
-/// pops. A pop that comes to a cell before its push has stored there spoils the cell, and both take a new
-/// one; so neither waits for the other. After Ramalhete and Correia's FAA array queue.
+/// Multi-producer multi-consumer FIFO: a cell for each number that puts draw, in linked segments; gets draw
+/// theirs from the other word. A get that comes to a cell before its put has stored there spoils the cell,
+/// and both draw again; so neither waits for the other. After Ramalhete and Correia's FAA array queue, with
+/// the indices in the words of the two semaphores.
+///
+/// A get draws with a permit only, and as long as it has not met a full cell there is one at or after the
+/// next number: each permit stands for a full cell, and who took one before stopped at the first that it
+/// drew. So it never draws ahead of the puts, and what it draws has a segment. Of a sealed queue there are
+/// permits for all: then it stops at the number of the puts begun, which is final. head_ and tail_ never are
+/// ahead of the numbers drawn: a segment that is read before the word lies at or before what the word says.
 ///
 /// Every member needs an EpochPin.
 /// [cell] the store of FULL publishes the value, the pop's load or exchange acquires it. [link] next and the
 /// two segment pointers publish the segment behind them.
 template <class T>
 class FifoContainer : Immovable {
+    struct Segment;
+
 public:
+    static constexpr bool numbered = true;
+
+    /// What store() may throw is what moving a T throws.
+    static constexpr bool nothrow = std::is_nothrow_move_constructible_v<T>;
+
+    /// The cell of a put, or where to look for it.
+    struct Spot {
+        Segment* segment;
+        std::uint32_t cell;
+    };
+
     FifoContainer() {
-        auto* first = new Segment;
+        auto* first = new Segment(QueueWord::first_number);
         head_.store(first, relaxed);  // relaxed: not yet shared
         tail_.store(first, relaxed);  // relaxed: not yet shared
     }
-    ~FifoContainer() { delete head_.load(relaxed); }  // relaxed: emptied, nobody else is left
-
-    /// Throws std::bad_alloc, or what moving a T throws: `value` is then as it was, unless its move threw.
-    // NOLINTNEXTLINE(cppcoreguidelines-rvalue-reference-param-not-moved): moved through a pointer
-    void push(T&& value) {
-        T* source = std::addressof(value);
-        std::optional<T> spoiled;  // the value again, after a cell was spoilt
-        for (;;) {
-            Segment* segment = tail_.load(acquire);                         // acquire [link]
-            const std::uint32_t i = segment->pushed.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
-            if (i >= cells) {
-                if (!extend(segment)) {
-                    if (spoiled) {
-                        give_back(value, *spoiled);
-                    }
-                    throw std::bad_alloc();
-                }
-                continue;
-            }
-            Cell& cell = segment->cell[i];
-            ::new (cell.storage()) T(std::move(*source));
-            std::uint32_t expected = empty;
-            if (cell.state.compare_exchange_strong(expected, full, acq_rel, relaxed)) {  // acq_rel [cell]
-                return;
-            }
-            T* stored = cell.value();
-            spoiled.reset();
-            struct Destroy {
-                T* object;
-                ~Destroy() { std::destroy_at(object); }
-            } const destroy{stored};
-            spoiled.emplace(std::move(*stored));
-            source = std::addressof(*spoiled);
+    ~FifoContainer() {
+        Segment* segment = head_.load(relaxed);  // relaxed: emptied, nobody else is left
+        while (segment != nullptr) {
+            delete std::exchange(segment, segment->next.load(relaxed));  // relaxed: as above
         }
     }
 
-    /// Calls `take(T&)` on the oldest value and destroys it; false: there is none.
+    /// Where to look for a number that is drawn later.
+    Spot spot() const noexcept { return {tail_.load(acquire), 0}; }  // acquire [link]
+    /// The spot of put `number`, at or after `from`, with cells for it and n - 1 more. Throws std::bad_alloc.
+    HEDDLE_ALWAYS_INLINE Spot reach(Spot from, std::int64_t number, std::size_t n) {
+        from.cell = QueueWord::ahead(number, from.segment->first);
+        if (from.cell + n > cells) [[unlikely]] {
+            return reach_beyond(from, n);
+        }
+        return from;
+    }
+    /// The spot of the number after.
+    static Spot next(Spot spot) noexcept {
+        if (++spot.cell == cells) {
+            if (Segment* next = spot.segment->next.load(acquire)) {  // acquire [link]
+                return {next, 0};
+            }
+        }
+        return spot;
+    }
+    /// Moves `from` in. False: the cell is spoilt, the value is in `again`, which `from` may refer to. Throws
+    /// what moving a T throws.
+    HEDDLE_ALWAYS_INLINE static bool store(Spot spot, T& from, std::optional<T>& again) {
+        Cell& cell = spot.segment->cell[spot.cell];
+        ::new (cell.storage()) T(std::move(from));
+        std::uint32_t expected = empty;
+        // acq_rel [cell]; relaxed: a spoilt cell tells nothing more
+        if (cell.state.compare_exchange_strong(expected, full, acq_rel, relaxed)) [[likely]] {
+            return true;
+        }
+        const Destroy stored{cell.value()};
+        again.reset();
+        again.emplace(std::move(*stored.object));
+        return false;
+    }
+    /// Nothing comes into the cells of the next n numbers.
+    static void abandon(Spot spot, std::size_t n) noexcept {
+        for (; n > 0; --n) {
+            spoil(spot.segment->cell[spot.cell]);
+            spot = next(spot);
+        }
+    }
+
+    /// Takes a permit, and calls `take(T&)` on the oldest value and destroys it. False: no permit, or closed.
     template <class Take>
-    bool pop(Take&& take) {
-        for (;;) {
-            Segment* segment = head_.load(acquire);  // acquire [link]
-            // acquire [cell]: pushes that had completed when we were called are seen
-            if (segment->popped.load(acquire) >= segment->pushed.load(acquire) &&
-                segment->next.load(acquire) == nullptr) {  // acquire [link]
+    HEDDLE_ALWAYS_INLINE bool try_pop(QueueCore& core, Take&& take) {
+        Segment* segment = head_.load(acquire);          // acquire [link]
+        std::int64_t w = core.items.word.load(acquire);  // acquire [items]
+        while (w >= QueueCore::one && (w & QueueWord::closed) == 0) {
+            const std::uint32_t i = QueueWord::ahead(w, segment->first);
+            if (i >= cells) [[unlikely]] {
+                segment = advance(segment);
+                w = core.items.word.load(acquire);  // acquire [items]
+            } else if (core.items.word.compare_exchange_weak(w, QueueWord::drawn(w) - QueueCore::one, acq_rel,
+                                                             acquire)) {  // acq_rel [items]
+                if (take_from(segment->cell[i], take) || pop(core, take)) [[likely]] {
+                    return true;
+                }
+                core.give_items_back(1);  // sealed meanwhile
                 return false;
             }
-            const std::uint32_t i = segment->popped.fetch_add(1, acq_rel);  // acq_rel [cell]: draws the cell
-            if (i >= cells) {
-                if (!advance(segment)) {
-                    return false;
-                }
-                continue;
+        }
+        return false;
+    }
+    /// The same with a permit taken. False: it is sealed, and nothing is left (`all`: or shut down at once).
+    template <class Take>
+    HEDDLE_NOINLINE bool pop(QueueCore& core, Take&& take, bool all = false) {
+        Segment* segment = head_.load(acquire);          // acquire [link]
+        std::int64_t w = core.items.word.load(acquire);  // acquire [items]
+        for (;;) {
+            if ((all || (w & QueueWord::closed) != 0) && over(core, w, all)) {
+                return false;
             }
-            Cell& cell = segment->cell[i];
-            // acquire [cell]: once full, the cell is ours alone; else the exchange settles who comes too late
-            if (cell.state.load(acquire) == full || cell.state.exchange(taken, acq_rel) == full) {
-                struct Destroy {
-                    T* object;
-                    ~Destroy() { std::destroy_at(object); }
-                } const destroy{cell.value()};
-                take(*cell.value());
-                return true;
+            const std::uint32_t i = QueueWord::ahead(w, segment->first);
+            if (i >= cells) [[unlikely]] {
+                segment = advance(segment);
+                w = core.items.word.load(acquire);  // acquire [items]
+            } else if (core.items.word.compare_exchange_weak(w, QueueWord::drawn(w), acq_rel,
+                                                             acquire)) {  // acq_rel [items]
+                if (take_from(segment->cell[i], take)) {
+                    return true;
+                }
+                w = core.items.word.load(acquire);  // acquire [items]
             }
         }
     }
@@ -103,7 +150,7 @@ private:
     static constexpr std::uint32_t cells = HEDDLE_FIFO_CELLS;
     static constexpr std::uint32_t empty = 0;
     static constexpr std::uint32_t full = 1;
-    static constexpr std::uint32_t taken = 2;
+    static constexpr std::uint32_t taken = 2;  // or spoilt
 
     struct Cell {
         Atomic<std::uint32_t> state{empty};
@@ -112,47 +159,79 @@ private:
         T* value() noexcept { return std::launder(reinterpret_cast<T*>(bytes)); }
     };
     struct Segment final : Retired {
-        Segment() noexcept
-            : Retired{.reclaim = [](Retired* self) noexcept { delete static_cast<Segment*>(self); }} {}
-        Atomic<std::uint32_t> pushed{0};
-        [[maybe_unused]] char pad[cache_line]{};
-        Atomic<std::uint32_t> popped{0};
+        explicit Segment(std::uint32_t number) noexcept
+            : Retired{.reclaim = [](Retired* self) noexcept { delete static_cast<Segment*>(self); }},
+              first(number) {}
+        const std::uint32_t first;  // number of the first cell
         Atomic<Segment*> next{nullptr};
         Cell cell[cells];  // NOLINT(modernize-avoid-c-arrays): cells do not move
     };
+    struct Destroy {
+        explicit Destroy(T* stored) noexcept : object(stored) {}
+        Destroy(const Destroy&) = delete;
+        Destroy& operator=(const Destroy&) = delete;
+        ~Destroy() { std::destroy_at(object); }
+        T* object;
+    };
 
-    /// False: out of memory.
-    [[nodiscard]] bool extend(Segment* full_segment) noexcept {
-        Segment* next = full_segment->next.load(acquire);  // acquire [link]
+    static void spoil(Cell& cell) noexcept {
+        std::uint32_t expected = empty;
+        cell.state.compare_exchange_strong(expected, taken, acq_rel, relaxed);  // acq_rel [cell]
+    }
+    /// With the cell's number drawn. False: it is spoilt.
+    template <class Take>
+    HEDDLE_ALWAYS_INLINE static bool take_from(Cell& cell, Take& take) {
+        // acquire [cell]: once full, the cell is ours alone; else the exchange settles who comes too late
+        if (cell.state.load(acquire) == full || cell.state.exchange(taken, acq_rel) == full) [[likely]] {
+            const Destroy stored{cell.value()};
+            take(*stored.object);
+            return true;
+        }
+        return false;
+    }
+    static bool over(const QueueCore& core, std::int64_t w, bool all) noexcept {
+        return (!all && (w & QueueWord::immediate) != 0) || QueueWord::number(w) == core.begun();
+    }
+
+    HEDDLE_NOINLINE Spot reach_beyond(Spot spot, std::size_t n) {
+        while (spot.cell >= cells) {
+            Segment* next = after(spot.segment);
+            Segment* tail = spot.segment;
+            tail_.compare_exchange_strong(tail, next, acq_rel,
+                                          relaxed);  // acq_rel [link]: or somebody has moved it
+            spot.segment = next;
+            spot.cell -= cells;
+        }
+        Segment* last = spot.segment;
+        for (std::size_t there = cells - spot.cell; there < n; there += cells) {
+            last = after(last);
+        }
+        return spot;
+    }
+    /// The next segment, which is made if it is not there.
+    static Segment* after(Segment* segment) {
+        Segment* next = segment->next.load(acquire);  // acquire [link]
         if (next == nullptr) {
-            auto* fresh = new (std::nothrow) Segment;
-            if (fresh == nullptr) {
-                return false;
-            }
-            if (full_segment->next.compare_exchange_strong(next, fresh, acq_rel,
-                                                           acquire)) {  // acq_rel [link]
+            auto* fresh = new Segment((segment->first + cells) & (QueueWord::numbers - 1));
+            if (segment->next.compare_exchange_strong(next, fresh, acq_rel, acquire)) {  // acq_rel [link]
                 next = fresh;
             } else {
                 delete fresh;
             }
         }
-        tail_.compare_exchange_strong(full_segment, next, acq_rel,
-                                      relaxed);  // acq_rel [link]: or somebody has moved it
-        return true;
+        return next;
     }
-
-    bool advance(Segment* spent) noexcept {
+    /// A get has come to a number beyond `spent`: the segment after it, and nobody comes back here.
+    HEDDLE_NOINLINE Segment* advance(Segment* spent) noexcept {
         Segment* next = spent->next.load(acquire);  // acquire [link]
-        if (next == nullptr) {
-            return false;
-        }
         // The tail must not stay behind on a segment that is about to be retired.
         Segment* tail = spent;
-        tail_.compare_exchange_strong(tail, next, acq_rel, relaxed);         // acq_rel [link]
-        if (head_.compare_exchange_strong(spent, next, acq_rel, relaxed)) {  // acq_rel [link]
+        tail_.compare_exchange_strong(tail, next, acq_rel, relaxed);  // acq_rel [link]
+        Segment* head = spent;
+        if (head_.compare_exchange_strong(head, next, acq_rel, relaxed)) {  // acq_rel [link]
             epoch_retire(spent);
         }
-        return true;
+        return next;
     }
 
     Atomic<Segment*> head_;

@@ -13,8 +13,10 @@
 
 namespace heddle::detail {
 
-/// Puts many items, in as few batches as there is room for; between two batches it waits for one slot.
-/// No more slots are held than are filled at once, so that two of these cannot wait for each other.
+/// Puts many items, in as few batches as there is room for; while there is none it waits for one slot. No
+/// more than batch_limit at once: what has begun and is not put yet costs gets that come to it, and holds up
+/// the reclamation of memory. No more slots are held than are filled at once, so that two of these cannot
+/// wait for each other.
 class PutBatchWait : public WakeHook {
 public:
     PutBatchWait(QueueCore& core, std::size_t n) noexcept
@@ -37,6 +39,8 @@ protected:
     [[nodiscard]] std::size_t done() const noexcept { return done_; }
 
 private:
+    static constexpr std::size_t batch_limit = 1024;
+
     /// Puts `n` more, with their slots taken; returns how many are in, fewer with an error.
     virtual std::size_t store(std::size_t first, std::size_t n, std::exception_ptr& error) noexcept = 0;
     void put(std::size_t n) noexcept;

@@ -117,6 +117,11 @@ private:
 };
 using EpochPin = BasicEpochPin<EpochSteps>;
 
+/// For assertions: an EpochPin is open on this thread.
+inline bool epoch_pinned() noexcept {
+    return this_thread_epoch != nullptr &&
+           this_thread_epoch->depth.load(relaxed) > 0;  // relaxed: owner writes
+}
 /// Hands `object` over for deletion by `object->reclaim`. Needs: an EpochPin on this thread.
 void epoch_retire(Retired* object) noexcept;
 

@@ -5,7 +5,7 @@
 
 namespace heddle::detail {
 
-/// Waits on a word that hands out the index of the waiter's cell (EventWord, LatchWord). The word has
+/// Waits on a word that hands out the index of the waiter's cell (EventWord, JoinWord). The word has
 /// passable(): nothing to wait for; enqueue(token, place): false if it has become passable; leave(place,
 /// who). If cancelled: nothing changes.
 template <class Word>

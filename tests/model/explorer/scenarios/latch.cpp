@@ -1,24 +1,26 @@
 #include "../seam.hpp"
-#include <heddle/detail/wait/latch_word.hpp>
+#include <heddle/detail/queue/join_word.hpp>
 #include <heddle/detail/wait/ticket_awaiter.hpp>
 
-// The word that counts down, and those who wait for 0: Queue.join().
+// The word that counts what is done, and those who wait for 0: Queue.join().
 
 namespace heddle::explore {
 namespace {
 
-using Wait = detail::TicketAwaiter<detail::LatchWord>;
+using Wait = detail::TicketAwaiter<detail::JoinWord>;
 
 struct Counted {
-    detail::LatchWord latch;
+    detail::Atomic<std::int64_t> puts{detail::QueueWord::initial(0)};
+    detail::JoinWord latch{puts};
     int a = 0;  // plain: written before the count goes down
     int b = 0;
+    void up(int n = 1) { puts.fetch_add(n, detail::acq_rel); }
     void down() { require(latch.count_down(), "counted below 0"); }
 };
 
 void down_to_zero() {
     Counted c;
-    c.latch.count_up(2);
+    c.up(2);
     const auto wait = [&] {
         await(Wait(c.latch));
         require(c.a == 1 && c.b == 1, "passed too early");
@@ -37,7 +39,7 @@ const Register r1{{"latch.zero", "two wait, two count down", down_to_zero, 2, 1}
 
 void rounds() {
     Counted c;
-    c.latch.count_up();
+    c.up();
     parallel({[&] {
                   await(Wait(c.latch));
                   wake(2);
@@ -46,7 +48,7 @@ void rounds() {
               [&] {
                   c.down();
                   sleep("until it was seen");
-                  c.latch.count_up();
+                  c.up();
                   c.down();
               },
               [&] { await_unless_cancelled(Wait(c.latch)); }, [&] { cancel(3); }});
@@ -56,10 +58,10 @@ const Register r2{{"latch.rounds", "down, up and down again, one of the waiters 
 
 void up_before_down() {
     Counted c;
-    c.latch.count_up();
+    c.up();
     parallel({[&] { await(Wait(c.latch)); }, [&] { c.down(); },
               [&] {
-                  c.latch.count_up();
+                  c.up();
                   c.down();
               }});
     require(!c.latch.count_down(), "not 0 in the end");
@@ -68,7 +70,7 @@ const Register r3{{"latch.up", "somebody counts up while another brings it to 0"
 
 void cancelled() {
     Counted c;
-    c.latch.count_up();
+    c.up();
     parallel({[&] { await_unless_cancelled(Wait(c.latch)); }, [&] { await(Wait(c.latch)); },
               [&] { cancel(1); }, [&] { c.down(); }});
 }

@@ -86,9 +86,9 @@ const Register r2{
     {"queue.cancelled_get", "a get is cancelled under the put that has chosen it", cancelled_get, 2, 0}};
 
 // put ‖ shutdown ‖ last get ‖ cancelled get
-template <bool Immediate>
+template <class Q, bool Immediate>
 void shutdown() {
-    Queue<int> queue;
+    Q queue;
     std::array<int, 2> got{};
     int in = 0;
     parallel({[&] { in = put(queue, 1); }, [&] { queue.shutdown(Immediate); }, [&] { got[0] = get(queue); },
@@ -100,8 +100,13 @@ void shutdown() {
     }
 }
 const Register r3{
-    {"queue.shutdown", "put, shutdown, the last get and a cancelled one", shutdown<false>, 2, 0}};
-const Register r4{{"queue.shutdown_now", "the same with an immediate shutdown", shutdown<true>, 2, 0}};
+    {"queue.shutdown", "put, shutdown, the last get and a cancelled one", shutdown<Queue<int>, false>, 2, 0}};
+const Register r4{
+    {"queue.shutdown_now", "the same with an immediate shutdown", shutdown<Queue<int>, true>, 2, 0}};
+const Register r22{
+    {"queue.shutdown_lifo", "a pile: whose last put seals", shutdown<LifoQueue<int>, false>, 2, 0}};
+const Register r23{
+    {"queue.shutdown_lifo_now", "a pile, immediately shut down", shutdown<LifoQueue<int>, true>, 2, 0}};
 
 // What was put before the shutdown is there, also for who had looked before the put.
 void shutdown_nowait() {
@@ -131,7 +136,11 @@ void shutdown_twice() {
     parallel({[&] { queue.shutdown(); }, [&] { queue.shutdown(true); }, [&] { got = get(queue); },
               [&] { await(queue.closed()); }});
     require(got == 1 || got == shut, "what is that?");
-    require(get(queue) == shut, "there is something in a queue that was emptied");
+    require(get(queue) == shut && queue.qsize() == 0, "there is something in a queue that was emptied");
+    if (got == 1) {
+        queue.task_done();
+    }
+    await(queue.join());  // what was dropped is done
 }
 const Register r5{
     {"queue.shutdown_twice", "shut down, and at the same time immediately", shutdown_twice, 2, 1}};
@@ -220,6 +229,31 @@ void put_many() {
 }
 const Register r11{{"queue.put_many", "many are put where few fit, and it is cancelled", put_many, 2, 0}};
 
+// Who gives up with a slot in hand passes it on to who waits behind.
+void put_many_gives_up() {
+    Queue<int> queue(1);
+    put(queue, 1);
+    std::vector<int> values{2, 3};
+    std::array<int, 2> in{};
+    std::array<int, 2> got{};
+    const auto batch = [&] {
+        try {
+            await_unless_cancelled(queue.put_many(values));
+        } catch (const QueueShutDown&) {
+            require(!values.empty(), "refused, and put");
+        }
+    };
+    parallel({batch, [&] { in[0] = put(queue, 4); }, [&] { in[1] = put(queue, 5); }, [&] { cancel(1); },
+              [&] {
+                  got[0] = get(queue);
+                  got[1] = get(queue);
+                  static_cast<void>(get(queue));
+                  queue.shutdown();  // the batch may have been faster
+              }});
+}
+const Register r24{{"queue.put_many_gives_up", "it is cancelled when it has a slot, others wait behind",
+                    put_many_gives_up, 1, 0}};
+
 void get_many() {
     Queue<int> queue;
     std::vector<int> got;
@@ -289,6 +323,118 @@ void destroyed_after_shutdown() {
 }
 const Register r16{{"queue.destroyed_after_shutdown", "the put is the last one of a queue that was shut down",
                     destroyed_after_shutdown, 3, 1}};
+
+// Who was told that the queue is shut down is not told later that it is only empty.
+template <class Q>
+void closed_is_closed() {
+    Q queue;
+    int in = 0;
+    int got = none;
+    parallel({[&] { queue.shutdown(); },
+              [&] {
+                  in = put(queue, 1);
+                  try {
+                      got = queue.try_get().value_or(none);
+                  } catch (const QueueShutDown&) {
+                      got = shut;
+                  }
+              }});
+    require(in == 1 ? got == 1 : got == shut, "shut down for put, open for get");
+}
+const Register r17{
+    {"queue.closed", "a refused put, and then a look for an item", closed_is_closed<Queue<int>>, 4, 1}};
+const Register r19{{"queue.closed_lifo", "the same with a pile", closed_is_closed<LifoQueue<int>>, 4, 1}};
+
+// Whoever looks into a queue that is being closed may close it, with who waits and what is left.
+template <class Q>
+void closed_by_another() {
+    Q queue;
+    put(queue, 1);
+    const auto until_shut = [&] {
+        while (get(queue) != shut) {
+        }
+    };
+    parallel({[&] { queue.shutdown(true); }, until_shut, until_shut,
+              [&] {
+                  try {
+                      require(queue.try_get_many(2).size() <= 1, "there was only one");
+                  } catch (const QueueShutDown&) {
+                      require(queue.qsize() == 0, "something is left");
+                  }
+              }});
+}
+const Register r25{{"queue.closed_by_another", "two get, one shuts down, one looks: who closes it?",
+                    closed_by_another<Queue<int>>, 2, 0}};
+const Register r26{
+    {"queue.closed_lifo_by_another", "the same with a pile", closed_by_another<LifoQueue<int>>, 2, 0}};
+
+// The last put is in a segment of its own, and under way when the queue is shut down.
+void shutdown_segment() {
+    Queue<int> queue;
+    put(queue, 1);
+    put(queue, 2);
+    int in = 0;
+    std::vector<int> out;
+    parallel({[&] { in = put(queue, 3); },
+              [&] {
+                  queue.shutdown();
+                  for (int i = get(queue); i != shut; i = get(queue)) {
+                      out.push_back(i);
+                  }
+              }});
+    balance(queue, {1, 2, in}, out);
+}
+const Register r27{{"queue.shutdown_segment", "shut down and emptied while a put is making a segment",
+                    shutdown_segment, 3, 1}};
+
+// A get that comes to a cell before its item spoils it; then the others of the batch must not overtake.
+void batch_in_order() {
+    Queue<int> queue;
+    std::array<int, 2> got{};
+    std::vector<int> values{1, 2, 3};
+    parallel({[&] { await(queue.put_many(values)); }, [&] { put(queue, 4); },
+              [&] { got[0] = queue.try_get().value_or(none); },
+              [&] { got[1] = queue.try_get().value_or(none); }});
+    std::vector<int> rest;
+    while (queue.qsize() > 0) {
+        rest.push_back(*queue.try_get());
+    }
+    std::vector<int> batch = rest;
+    std::erase(batch, 4);
+    require(std::ranges::is_sorted(batch), "the batch has lost its order");
+    for (const int i : got) {
+        require(i == none || i == 4 || batch.empty() || i < batch.front(), "taken from the middle");
+    }
+    rest.insert(rest.end(), got.begin(), got.end());
+    balance(queue, {1, 2, 3, 4}, rest);
+}
+const Register r20{{"queue.batch_in_order", "three are put at once, one besides, two take what is there",
+                    batch_in_order, 2, 0}};
+
+// A put whose cell is spoilt while the queue is closed is refused, and its place is nobody's.
+void refused_late() {
+    Queue<int> queue(2);
+    std::array<int, 2> in{};
+    std::array<int, 2> got{};
+    parallel({[&] { in[0] = put(queue, 1); }, [&] { in[1] = put(queue, 2); },
+              [&] {
+                  got[0] = get(queue);
+                  if (got[0] > 0) {
+                      queue.task_done();
+                  }
+              },
+              [&] { queue.shutdown(); }});
+    while (got[1] != shut) {
+        got[1] = get(queue);
+        if (got[1] > 0) {
+            require(got[1] == in[0] || got[1] == in[1], "what was refused is there");
+            queue.task_done();
+        }
+    }
+    await(queue.join());
+}
+const Register r21{
+    {"queue.refused_late", "two puts, a get and a shutdown; all is done then", refused_late, 2, 0}};
 
 void lifo() {
     LifoQueue<int> queue(2);
