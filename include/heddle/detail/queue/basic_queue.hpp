@@ -180,9 +180,10 @@ public:
         return std::move(*value);
     }
 
-    /// Puts all `values` in their order, each batch that finds room with one reservation, and leaves `values`
-    /// empty. While the queue is full it waits; other producers may put between two batches. If cancelled,
-    /// or QueueShutDown is thrown: those already put stay in the queue, the others stay in `values`.
+    /// Puts all `values` in their order, each batch that finds room (at most 1024) with one reservation, and
+    /// leaves `values` empty. While the queue is full it waits; other producers may put between two batches.
+    /// If it fails (cancelled, QueueShutDown, out of memory): those already put stay in the queue, the others
+    /// stay in `values`.
     PutMany<std::vector<T>&> put_many(std::vector<T>& values) { return {block_, values}; }
     /// The same; if it fails, those not yet put are destroyed.
     PutMany<std::vector<T>> put_many(std::vector<T>&& values) { return {block_, std::move(values)}; }

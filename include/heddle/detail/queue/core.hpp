@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 
 // Queue = two semaphores around a container.
 //
@@ -70,7 +69,7 @@ public:
 
     /// Ends `n` puts that have drawn their numbers; `done` of the items are in the container: hands those to
     /// getters, and for the others it is as if their put had never begun. The caller gives their slots back.
-    /// Under an EpochPin, as what follows.
+    /// Under an EpochPin, as everything below but wait_for_slot().
     template <bool Numbered>
     void end_put(std::size_t n, std::size_t done) {
         if (n > done) [[unlikely]] {
