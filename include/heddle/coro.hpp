@@ -44,7 +44,11 @@ public:
     }
     Coro(const Coro&) = delete;
     Coro& operator=(const Coro&) = delete;
-    ~Coro() { reset(); }
+    ~Coro() {
+        if (frame_) {
+            frame_.destroy();
+        }
+    }
 
     /// Runs the coroutine in the awaiting task and gives its result. If cancelled: the request is delivered
     /// at whatever the coroutine itself waits for. Throws what the coroutine throws; std::runtime_error if it
@@ -70,7 +74,7 @@ public:
     explicit CoroAwaiter(std::coroutine_handle<Promise<T>> callee) noexcept : callee_(callee) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
-        callee_.promise().link = reinterpret_cast<std::uintptr_t>(caller.address());
+        callee_.promise().completion.then_resume(caller);
         return transfer(callee_);
     }
     T await_resume() { return unwrap<T>(callee_.promise().completion.take()); }
@@ -92,7 +96,7 @@ struct CoroAccess {
     /// The frame, which must not have been started or given away.
     template <class T>
     static std::coroutine_handle<Promise<T>> startable(const Coro<T>& coro) {
-        if (!coro.frame_ || coro.frame_.promise().link != 0 || coro.frame_.done()) {
+        if (!coro.frame_ || coro.frame_.promise().completion.bound()) {
             throw_coro_reused();
         }
         return coro.frame_;

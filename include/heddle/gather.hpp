@@ -145,20 +145,28 @@ class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple
 public:
     explicit GatherTuple(Members... members) noexcept
         : GatherBase<Tolerant>(Children::children), members_(std::move(members)...) {}
+    /// Needs: `other` has not been awaited.
     GatherTuple(GatherTuple&& other) noexcept
         : GatherBase<Tolerant>(Children::children), members_(std::move(other.members_)) {}
     GatherTuple& operator=(GatherTuple&&) = delete;
     GatherTuple(const GatherTuple&) = delete;
     GatherTuple& operator=(const GatherTuple&) = delete;
-    ~GatherTuple() = default;
+    ~GatherTuple() {
+        if (!joined_) {
+            std::destroy_at(&members_);
+        }
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
+        if (joined_) [[unlikely]] {
+            throw_coro_reused();
+        }
         start_members(Indices());
         return this->start(parent);
     }
     Results await_resume() {
-        const FramesEnd end{members_};
+        const FramesEnd end{*this};
         if (const ForkChild* failed = this->failed_child(); failed != nullptr) [[unlikely]] {
             rethrow(*failed, Indices());
         }
@@ -168,13 +176,14 @@ public:
 private:
     /// The children's frames go when they have been joined, however long the object stays.
     struct FramesEnd {
-        explicit FramesEnd(std::tuple<GatherMember<Members>...>& all) noexcept : members(all) {}
+        explicit FramesEnd(GatherTuple& joined) noexcept : gather(joined) {}
         FramesEnd(const FramesEnd&) = delete;
         FramesEnd& operator=(const FramesEnd&) = delete;
         ~FramesEnd() {
-            std::apply([](auto&... member) { (CoroAccess::drop(member.coro), ...); }, members);
+            gather.joined_ = true;
+            std::destroy_at(&gather.members_);
         }
-        std::tuple<GatherMember<Members>...>& members;
+        GatherTuple& gather;
     };
 
     template <std::size_t... I>
@@ -193,7 +202,10 @@ private:
         return {gathered<Tolerant>(std::get<I>(members_).coro, Children::children[I])...};
     }
 
-    std::tuple<GatherMember<Members>...> members_;
+    union {
+        std::tuple<GatherMember<Members>...> members_;  // until they have been joined
+    };
+    bool joined_ = false;
 };
 
 /// An array of ForkChild, which cannot move, from the pool of frames.

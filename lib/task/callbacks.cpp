@@ -81,7 +81,7 @@ void post_callbacks(TaskControl& control, CallbackChain& chain) {
     control.add_ref();
     auto coro = run_in_order(ControlRef(&control), chain.first());
     auto frame = CoroAccess::take(coro);
-    frame.promise().link = FinalAwaiter::root_tag;
+    frame.promise().completion.then_end_task();
     const ControlRef handle(&spawn_internal(control.scheduler, frame));
     chain.release();
 }

@@ -3,13 +3,14 @@
 #include <heddle/detail/task/schedule.hpp>
 
 #include <stdexcept>
+#include <utility>
 
 namespace heddle::detail {
 
 namespace {
 
 TaskControl* made(std::uintptr_t control) noexcept {
-    return reinterpret_cast<TaskControl*>(control & ~ForkChild::cancel_bit);
+    return reinterpret_cast<TaskControl*>(control & ~ForkChild::bits);
 }
 
 /// The block of `running`, or of the nearest ancestor that has one. A scope remembers its owner's, which
@@ -86,8 +87,14 @@ TaskControl& control_of_always(Running running) noexcept {
 }
 
 void detach(ForkChild& child, TaskControl& parent) noexcept {
-    child.parent = &parent;
-    child.detached = true;
+    child.scope->parent_block.store(&parent, relaxed);         // relaxed: the same for each child
+    child.control.fetch_or(ForkChild::detached_bit, relaxed);  // relaxed: for whoever runs it from now on
+}
+
+/// The same for a child that runs in line, and is about to wait.
+void leave_line(ForkChild& child, TaskControl& parent) noexcept {
+    detach(child, parent);
+    ++child.scope->away;
 }
 
 /// A child's control block does not carry its result; it only has to say that it is over.
@@ -104,7 +111,8 @@ void complete_child(const ForkChild& child, bool failed) noexcept {
 
 /// The last access to the scope, unless the parent has to be woken.
 void join_detached(ForkChild& child) noexcept {
-    TaskControl* parent = child.parent;
+    TaskControl* parent =
+        child.scope->parent_block.load(relaxed);  // relaxed: set by this thread, or an earlier one
     // acq_rel [join]; *child.scope may be gone
     const std::uint64_t old = child.scope->join.fetch_sub(1, acq_rel);
     const std::uint64_t seq = old >> ForkScope::count_bits;
@@ -120,8 +128,8 @@ HEDDLE_COLD Waiter& waiter_of_child() {
     const Running running = this_worker->current;
     ForkChild& child = *running.child();
     TaskControl& control = control_of(running);
-    if (!child.detached) {
-        detach(child, control_of(child.scope->owner()));
+    if (!child.detached()) {
+        leave_line(child, control_of(child.scope->owner()));
     }
     return control;
 }
@@ -156,8 +164,8 @@ Waiter& current_waiter() {
 Waiter& current_waiter_always() noexcept {
     const Running running = this_worker->current;
     TaskControl& control = control_of_always(running);
-    if (running.is_child() && !running.child()->detached) {
-        detach(*running.child(), control_of_always(running.child()->scope->owner()));
+    if (running.is_child() && !running.child()->detached()) {
+        leave_line(*running.child(), control_of_always(running.child()->scope->owner()));
     }
     return control;
 }
@@ -199,11 +207,9 @@ std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
 inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) noexcept {
     worker.scope = this;
     ForkChild* const first = children.data();
-    bool was_empty = false;
-    for (ForkChild* child = first + children.size() - 1; child != first; --child) {
-        was_empty = worker.forks.push_reserved(child) || was_empty;
-    }
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
+    const bool was_empty =
+        worker.forks.push_reserved(on_deque, [last = first + on_deque](std::uint32_t i) { return last - i; });
     worker.current = Running(first);
     // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
     return was_empty ? first_pushed(worker, first->frame) : first->frame;
@@ -224,6 +230,7 @@ std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
             TaskControl& control = control_of_child(child, false);
             control.frame = &child;
         }
+        away = static_cast<std::uint32_t>(children.size());
     } catch (...) {
         // all_tasks() may have given handles of those that have been made.
         for (const ForkChild& child : children) {
@@ -257,7 +264,7 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
     }
     worker.scope = outer_;
     worker.current = owner_;
-    if (ended_in_line != children.size() || ready_work_waits(worker)) [[unlikely]] {
+    if (away != 0 || ready_work_waits(worker)) [[unlikely]] {
         return go_on_later();
     }
     return parent_;
@@ -267,11 +274,10 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
 std::coroutine_handle<> ForkScope::not_in_line(WorkerContext& worker, ForkChild* child) noexcept {
     for (;;) {
         if (child == nullptr) {
-            on_deque = 0;  // stolen, and with it all that were pushed before
+            away += std::exchange(on_deque, 0);  // stolen, and with it all that were pushed before
         } else {
             --on_deque;
             child->never_ran = true;
-            ++ended_in_line;
         }
         if (on_deque == 0) {
             return next_in_line(worker);
@@ -284,7 +290,7 @@ std::coroutine_handle<> ForkScope::not_in_line(WorkerContext& worker, ForkChild*
 }
 
 std::coroutine_handle<> ForkScope::go_on_later() noexcept {
-    if (ended_in_line != children.size()) {
+    if (away != 0) {
         return park();
     }
     Waiter& me = current_waiter_always();
@@ -296,7 +302,7 @@ std::coroutine_handle<> ForkScope::go_on_later() noexcept {
 /// The owner has no more children to run in line: waits for the detached ones.
 std::coroutine_handle<> ForkScope::park() noexcept {
     const WaitToken token = suspension_.begin_always(*this);
-    return wait_for_rest(token.seq, ended_in_line);
+    return wait_for_rest(token.seq, static_cast<std::uint32_t>(children.size()) - away);
 }
 
 std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_t ended) noexcept {
@@ -358,8 +364,7 @@ std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noex
         scope.on_error(scope, child);
     }
     complete_child(child, failed);
-    if (!child.detached) {
-        ++scope.ended_in_line;
+    if (!child.detached()) {
         return scope.next_in_line(*this_worker);
     }
     join_detached(child);
@@ -369,7 +374,7 @@ std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noex
 bool fork_adoptable() noexcept { return slab_has_memory() && extras_have_memory(); }
 
 std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
-    if (!child.detached) {
+    if (!child.detached()) {
         detach(child, control_of_always(child.scope->owner()));
     }
     // relaxed: a cancel that comes later finds the child running
@@ -382,7 +387,7 @@ std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexc
 
 std::coroutine_handle<> fork_skip(ForkChild& child) noexcept {
     child.never_ran = true;
-    return fork_finished(child, true);
+    return fork_finished_slowly(child, true);
 }
 
 }  // namespace heddle::detail

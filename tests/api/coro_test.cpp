@@ -165,6 +165,41 @@ TEST_P(CoroApi, ParametersAndLocalsAreDestroyedOnce) {
     EXPECT_EQ(counts.copied, 0);
 }
 
+/// A local whose destructor throws, after the value has been given.
+struct ThrowsAtTheEnd {
+    ThrowsAtTheEnd() = default;
+    ThrowsAtTheEnd(const ThrowsAtTheEnd&) = delete;
+    ThrowsAtTheEnd& operator=(const ThrowsAtTheEnd&) = delete;
+    ThrowsAtTheEnd(ThrowsAtTheEnd&&) = delete;
+    ThrowsAtTheEnd& operator=(ThrowsAtTheEnd&&) = delete;
+    ~ThrowsAtTheEnd() noexcept(false) { throw std::runtime_error("at the end"); }
+};
+
+TEST_P(CoroApi, AnErrorAfterCoReturnTakesThePlaceOfTheValue) {
+    auto value = std::make_shared<int>(1);
+    auto other = std::make_shared<int>(2);
+    run([&]() -> Coro<void> {
+        auto fails = [](std::shared_ptr<int> given) -> Coro<std::shared_ptr<int>> {
+            const ThrowsAtTheEnd local;
+            co_return given;
+        };
+        auto gives_another = [](std::shared_ptr<int> first,
+                                std::shared_ptr<int> second) -> Coro<std::shared_ptr<int>> {
+            try {
+                const ThrowsAtTheEnd local;
+                co_return first;
+            } catch (const std::runtime_error&) {  // NOLINT(bugprone-empty-catch): goes on
+            }
+            co_return second;
+        };
+        EXPECT_EQ(co_await ending(fails(value)), "at the end");
+        const auto got = co_await gives_another(value, other);
+        EXPECT_EQ(got, other);
+    });
+    EXPECT_EQ(value.use_count(), 1) << "a value that was given up has been lost";
+    EXPECT_EQ(other.use_count(), 1);
+}
+
 TEST_P(CoroApi, AwaitedTwiceThrows) {
     auto give = []() -> Coro<int> { co_return 1; };
     run([&]() -> Coro<void> {

@@ -35,11 +35,11 @@ struct Filled {
     void* at;
 };
 
-TEST(FramePool, EverySizeIsAlignedTo64) {
+TEST(FramePool, EverySizeIsAlignedAsItsClass) {
     std::vector<Filled> blocks;
     for (std::size_t size = 1; size <= 3'000; size += size < 200 ? 1 : 61) {
         blocks.emplace_back(size, static_cast<unsigned char>(size));
-        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(blocks.back().at) % 64, 0U) << size;
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(blocks.back().at) % (size <= 48 ? 16 : 64), 0U) << size;
     }
     for (const Filled& block : blocks) {
         block.check_and_free();
@@ -72,6 +72,30 @@ TEST(FramePool, ManyOfOneSize) {
         }
         for (const Filled& block : blocks) {
             block.check_and_free();
+        }
+    }
+}
+
+TEST(FramePool, WhatManyHaveFreedIsUsedAgain) {
+    if (HEDDLE_SANITIZED != 0) {
+        return;  // there every frame is an allocation of its own
+    }
+    for (const std::size_t size : {40U, 64U, 700U}) {
+        std::vector<void*> blocks(5'000);  // far more than a thread caches
+        std::set<void*> seen;
+        for (void*& block : blocks) {
+            block = pool::allocate(size);
+            EXPECT_TRUE(seen.insert(block).second);
+        }
+        for (void* block : blocks) {
+            pool::deallocate(block, size);
+        }
+        for (void*& block : blocks) {
+            block = pool::allocate(size);
+            EXPECT_TRUE(seen.contains(block));
+        }
+        for (void* block : blocks) {
+            pool::deallocate(block, size);
         }
     }
 }

@@ -56,6 +56,13 @@
 #define HEDDLE_RELEASE(...) HEDDLE_THREAD_SAFETY(release_capability(__VA_ARGS__))
 #define HEDDLE_UNCHECKED_LOCKING HEDDLE_THREAD_SAFETY(no_thread_safety_analysis)
 
+// Before a loop of few turns: unrolled, it would take registers that its function then has to save.
+#if defined(__clang__)
+#define HEDDLE_NO_UNROLL _Pragma("clang loop unroll(disable)")
+#else
+#define HEDDLE_NO_UNROLL
+#endif
+
 // GCC (every version tried) and clang before 19 may keep locals of an inlined await_suspend in the
 // coroutine frame, which another thread may already have resumed or freed.
 #if HEDDLE_GCC || (defined(__clang_major__) && __clang_major__ < 19)

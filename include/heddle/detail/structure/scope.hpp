@@ -37,7 +37,7 @@ void bind_child(ForkScope& scope, ForkChild& child, const Coro<T>& coro) {
     auto frame = CoroAccess::startable(coro);
     child.scope = &scope;
     child.frame = frame;
-    frame.promise().link = reinterpret_cast<std::uintptr_t>(&child) | FinalAwaiter::fork_tag;
+    frame.promise().completion.then_join(child);
 }
 
 /// What a void result becomes where a value is needed.

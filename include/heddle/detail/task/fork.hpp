@@ -19,9 +19,10 @@
 // [join]  a detached child's decrement releases its result; whoever brings the count to 0 acquires all. The
 //         decrement is the child's last access to the scope, unless it finds a parked parent, whose control
 //         block and seq it knows beforehand.
-// [child] control = 0 | CANCEL | TaskControl*: set by CAS by the worker that runs the child, or by the thief
-//         of one of its own children; CANCEL is set by whoever cancels the scope. Either the canceller sees
-//         the control block, or its maker sees CANCEL.
+// [child] control = { TaskControl* | DETACHED | CANCEL }: the block is set by CAS by the worker that runs the
+//         child, or by the thief of one of its own children; CANCEL is set by whoever cancels the scope.
+//         Either the canceller sees the control block, or its maker sees CANCEL. 0: nothing has happened to
+//         the child.
 
 namespace heddle::detail {
 
@@ -31,13 +32,20 @@ struct ForkChild : Immovable {
     ForkScope* scope = nullptr;
     std::coroutine_handle<> frame;
     Atomic<std::uintptr_t> control{0};
-    TaskControl* parent = nullptr;  // of a detached child: whom to wake; written by who detaches it
-    bool detached = false;
     bool never_ran = false;      // cancelled before its first step
     bool starts_anyway = false;  // waits for a Task, and has to pass a cancellation on to it
 
     static constexpr std::uintptr_t cancel_bit = 1;
+    static constexpr std::uintptr_t detached_bit = 2;
+    static constexpr std::uintptr_t bits = cancel_bit | detached_bit;
+
+    /// Whoever runs it, or is about to.
+    [[nodiscard]] bool detached() const noexcept {
+        return (control.load(relaxed) & detached_bit) !=
+               0;  // relaxed: its own thread has set it, or an earlier one
+    }
 };
+static_assert(sizeof(ForkChild) == 32);
 
 struct ForkScope : WakeHook {
     using OnError = void (*)(ForkScope& scope, ForkChild& child) noexcept;
@@ -71,9 +79,10 @@ struct ForkScope : WakeHook {
     std::span<ForkChild> children;
     OnError on_error;
     Atomic<std::uint64_t> join{0};
-    Atomic<bool> has_controls{false};  // of children
-    std::uint32_t ended_in_line = 0;   // owner's thread only
-    std::uint32_t on_deque = 0;        // owner's thread only
+    Atomic<TaskControl*> parent_block{nullptr};  // the block of the owner, once a child is detached
+    Atomic<bool> has_controls{false};            // of children
+    std::uint32_t away = 0;                      // children stolen, or suspended in line; owner's thread only
+    std::uint32_t on_deque = 0;                  // owner's thread only
 
     static constexpr unsigned count_bits = 20;
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
@@ -103,15 +112,14 @@ private:
     Atomic<bool> cancelled_{false};
 };
 
-/// At a child's final suspension: what to run next.
+/// At a child's final suspension, or when it will not be started: what to run next.
 [[nodiscard]] std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept;
-[[nodiscard]] HEDDLE_ALWAYS_INLINE std::coroutine_handle<> fork_finished(ForkChild& child,
-                                                                         bool failed) noexcept {
+/// The same for one that has ended with a value.
+[[nodiscard]] HEDDLE_ALWAYS_INLINE std::coroutine_handle<> fork_finished(ForkChild& child) noexcept {
     // relaxed: a block made after this look has been made by a thief of a child of this one, which has joined
-    if (failed || child.detached || child.control.load(relaxed) != 0) [[unlikely]] {
-        return fork_finished_slowly(child, failed);
+    if (child.control.load(relaxed) != 0) [[unlikely]] {
+        return fork_finished_slowly(child, false);
     }
-    ++child.scope->ended_in_line;
     return child.scope->next_in_line(*this_worker);
 }
 

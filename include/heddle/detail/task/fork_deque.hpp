@@ -43,14 +43,19 @@ public:
         if (b - top_cache_ >= array_->size) [[unlikely]] {
             make_room(b + 1);
         }
-        return push_reserved(child);
+        return push_reserved(1, [child](std::uint32_t) { return child; });
     }
-    /// Needs: reserve() before. True if the deque was empty: whoever sleeps now has not seen anything in it.
-    bool push_reserved(ForkChild* child) noexcept {
+    /// Pushes child(0), ... child(n - 1). Needs: reserve(n) before. True if the deque was empty.
+    template <class ChildAt>
+    bool push_reserved(std::uint32_t n, ChildAt child) noexcept {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
-        array_->slot(b).store(child, relaxed);         // relaxed: published by bottom
-        bottom_.store(b + 1, release);                 // release [push]
-        return top_.load(relaxed) >= b;                // relaxed: a hint
+        const Array array = *array_;
+        HEDDLE_NO_UNROLL
+        for (std::uint32_t i = 0; i < n; ++i) {
+            array.slot(b + i).store(child(i), relaxed);  // relaxed: published by bottom
+        }
+        bottom_.store(b + n, release);   // release [push]: all of them at once
+        return top_.load(relaxed) >= b;  // relaxed: a hint
     }
 
     /// Null: empty, thieves have taken the rest.

@@ -5,17 +5,22 @@
 #include <cstddef>
 
 // Coroutine frames: a few cached blocks per size class and thread, refilled from and drained to tbbmalloc,
-// which takes blocks back on any thread. Always 64-byte aligned: GCC 12 misplaces over-aligned locals in a
-// frame otherwise. Under sanitizers every frame is a plain allocation, so that they see each use after free.
+// which takes blocks back on any thread. 64-byte aligned, so that workers do not share lines, and because GCC
+// 12 misplaces over-aligned locals in a frame otherwise; all but those of 48 bytes, in which there is no room
+// for such a local nor for waiting: they run once and are gone, or have not started. Under sanitizers every
+// frame is a plain allocation, so that they see each use after free.
 
 namespace heddle::detail::frame_pool {
 
 inline constexpr std::size_t granule = 64;
-inline constexpr std::size_t classes = 16;  // up to 1 KiB
+inline constexpr std::size_t smallest = 48;
+inline constexpr std::size_t least_alignment = 16;
+inline constexpr std::size_t classes = 17;  // 48, 64, 128, up to 1 KiB
 inline constexpr std::size_t max_cached = 128;
 
 struct Block {
     Block* next;
+    Block* next_batch;  // of the first one of a batch
 };
 struct Class {
     Block* head = nullptr;
@@ -28,6 +33,13 @@ struct Cache {
 };
 extern constinit thread_local Cache cache;
 
+constexpr std::size_t class_of(std::size_t size) noexcept {
+    return size <= smallest ? 0 : (size - 1) / granule + 1;
+}
+constexpr std::size_t class_bytes(std::size_t size_class) noexcept {
+    return size_class == 0 ? smallest : size_class * granule;
+}
+
 void* refill(std::size_t size_class);
 void surplus(std::size_t size_class, void* block) noexcept;
 void* allocate_large(std::size_t size);
@@ -37,7 +49,7 @@ inline void* allocate(std::size_t size) {
 #if HEDDLE_SANITIZED
     return allocate_large(size);
 #else
-    const std::size_t size_class = (size - 1) / granule;
+    const std::size_t size_class = class_of(size);
     if (size_class >= classes) [[unlikely]] {
         return allocate_large(size);
     }
@@ -57,7 +69,7 @@ inline void deallocate(void* p, std::size_t size) noexcept {
 #if HEDDLE_SANITIZED
     free_large(p, size);
 #else
-    const std::size_t size_class = (size - 1) / granule;
+    const std::size_t size_class = class_of(size);
     if (size_class >= classes) [[unlikely]] {
         free_large(p, size);
         return;

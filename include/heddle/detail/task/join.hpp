@@ -217,7 +217,7 @@ struct TaskAccess {
     template <class T>
     static Task<T> spawn(Scheduler& scheduler, Coro<T>& coro, std::string* name = nullptr) {
         auto frame = CoroAccess::take(coro);
-        frame.promise().link = FinalAwaiter::root_tag;
+        frame.promise().completion.then_end_task();
         return Task<T>(ControlRef(&spawn_root(scheduler, frame, name)));
     }
 };

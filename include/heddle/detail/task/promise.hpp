@@ -5,6 +5,7 @@
 #include <heddle/detail/task/worker_context.hpp>
 
 #include <coroutine>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <type_traits>
@@ -15,46 +16,99 @@ namespace heddle::detail {
 /// True inside a catch handler if what was caught is a CancelledError.
 [[nodiscard]] bool caught_cancelled() noexcept;
 
-/// What a coroutine ended with, held in its promise until whoever awaits it takes it.
+/// How a coroutine ended, held in its promise until whoever awaits it takes it, and what runs then. One word
+/// says both, so that the frame of a small coroutine has 48 bytes:
+/// { address of the frame or of the ForkChild, or `task`: 61 | Outcome:2 | it is a ForkChild:1 }
+/// A frame that the compiler has put into that of its caller is aligned to eight, no more.
 template <class T>
 class Completion {
 public:
     Completion() noexcept {}
     Completion(const Completion&) = delete;
     Completion& operator=(const Completion&) = delete;
-    ~Completion() {
-        if (kind_ == Outcome::value) {
-            std::destroy_at(&value_);
-        } else if (kind_ != Outcome::none) {
-            std::destroy_at(&error_);
-        }
+    ~Completion() { drop(); }
+
+    /// What runs next: the frame that awaits this one, what the scope has next, or the worker's loop, which
+    /// ends the task. One of them is said once, before the coroutine starts.
+    void then_resume(std::coroutine_handle<> caller) noexcept {
+        word_ = reinterpret_cast<std::uintptr_t>(caller.address());
     }
+    void then_join(ForkChild& child) noexcept { word_ = reinterpret_cast<std::uintptr_t>(&child) | of_child; }
+    void then_end_task() noexcept { word_ = task; }
+    /// It has been said: the coroutine has been given away, and may have run.
+    [[nodiscard]] bool bound() const noexcept { return word_ != 0; }
+
+    [[nodiscard]] bool joins() const noexcept { return (word_ & of_child) != 0; }
+    /// joins() and a value, in one comparison.
+    [[nodiscard]] bool joins_with_value() const noexcept {
+        return (word_ & (of_child | kind_mask)) == (of_child | bits(Outcome::value));
+    }
+    [[nodiscard]] ForkChild& child() const noexcept { return *static_cast<ForkChild*>(address()); }
+    /// Unless it joins. Null: the task ends.
+    [[nodiscard]] std::coroutine_handle<> caller() const noexcept {
+        return std::coroutine_handle<>::from_address((word_ & ~kind_mask) != task ? address() : nullptr);
+    }
+
     template <class U>
     void set_value(U&& value) {
+        if constexpr (!std::is_trivially_destructible_v<T>) {
+            drop();  // a second co_return: the destructor of a local has thrown after the first
+        }
         ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<U>(value));
-        kind_ = Outcome::value;
+        ends_with(Outcome::value);
     }
     void set_error(std::exception_ptr error, bool cancelled) noexcept {
+        drop();  // the same
         ::new (static_cast<void*>(std::addressof(error_))) std::exception_ptr(std::move(error));
-        kind_ = cancelled ? Outcome::cancelled : Outcome::error;
+        ends_with(cancelled ? Outcome::cancelled : Outcome::error);
     }
-    [[nodiscard]] Outcome kind() const noexcept { return kind_; }
+    [[nodiscard]] Outcome kind() const noexcept {
+        return static_cast<Outcome>((word_ & kind_mask) >> kind_shift);
+    }
     [[nodiscard]] T& value() noexcept { return value_; }
     [[nodiscard]] std::exception_ptr& error() noexcept { return error_; }
     /// The value, or throws the error.
     T take() {
-        if (kind_ != Outcome::value) [[unlikely]] {
+        if (kind() != Outcome::value) [[unlikely]] {
             std::rethrow_exception(error_);
         }
         return std::move(value_);
     }
 
 private:
+    static constexpr std::uintptr_t of_child = 1;
+    static constexpr unsigned kind_shift = 1;
+    static constexpr std::uintptr_t kind_mask = std::uintptr_t{3} << kind_shift;
+    static constexpr std::uintptr_t task = 8;  // no address
+    static_assert(alignof(ForkChild) >= task && sizeof(void*) >= task);
+
+    static constexpr std::uintptr_t bits(Outcome kind) noexcept {
+        return static_cast<std::uintptr_t>(kind) << kind_shift;
+    }
+    [[nodiscard]] void* address() const noexcept {
+        return reinterpret_cast<void*>(word_ & ~(of_child | kind_mask));
+    }
+    void ends_with(Outcome kind) noexcept {
+        std::uintptr_t word = word_ | bits(kind);
+        // Hides from the compiler that one byte changes: the load of all eight, which follows at once, would
+        // wait until a store of one has left the store buffer.
+        asm("" : "+r"(word));
+        word_ = word;
+    }
+    void drop() noexcept {
+        if (kind() == Outcome::value) {
+            std::destroy_at(&value_);
+        } else if (kind() != Outcome::none) {
+            std::destroy_at(&error_);
+        }
+        word_ &= ~kind_mask;
+    }
+
+    std::uintptr_t word_ = 0;
     union {
         T value_;
         std::exception_ptr error_;
     };
-    Outcome kind_ = Outcome::none;
 };
 
 struct Void {};
@@ -97,23 +151,19 @@ void finish_root(TaskControl& control, void* frame) noexcept {
     complete_control(control);
 }
 
-/// link = frame to continue | ForkChild* + 1 | 2 (root of a task)
 struct FinalAwaiter {
-    static constexpr std::uintptr_t fork_tag = 1;
-    static constexpr std::uintptr_t root_tag = 2;
-    static constexpr std::uintptr_t tags = 3;
-
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
-        Promise& promise = self.promise();
-        const std::uintptr_t link = promise.link;
-        if ((link & tags) == 0) [[likely]] {
-            return transfer(std::coroutine_handle<>::from_address(reinterpret_cast<void*>(link)));
+        auto& completion = self.promise().completion;
+        if (completion.joins_with_value()) {
+            return transfer(fork_finished(completion.child()));
         }
-        if ((link & fork_tag) != 0) {
-            auto& child = *reinterpret_cast<ForkChild*>(link & ~tags);
-            return transfer(fork_finished(child, promise.completion.kind() != Outcome::value));
+        if (completion.joins()) [[unlikely]] {
+            return transfer(fork_finished_slowly(completion.child(), true));
+        }
+        if (const auto caller = completion.caller(); caller != nullptr) [[likely]] {
+            return transfer(caller);
         }
         WorkerContext& worker = *this_worker;
         worker.finish = &finish_root<Promise>;
@@ -135,7 +185,6 @@ public:
         completion.set_error(std::current_exception(), caught_cancelled());
     }
 
-    std::uintptr_t link = 0;
     Completion<Stored<T>> completion;
 };
 

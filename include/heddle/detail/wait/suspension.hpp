@@ -60,25 +60,7 @@ public:
     /// After the token has been published. True: asleep, nothing here may be touched any more. False: go
     /// on at once, interrupted() tells why.
     [[nodiscard]] bool commit(Cancellable mode = Cancellable::yes) noexcept {
-        for (;;) {
-            switch (me_->park(seq_, mode)) {
-                case Parked::suspended:
-                    return true;
-                case Parked::woken:
-                    return false;
-                case Parked::cancelled:
-                    delivered_ = true;
-                    return false;
-                case Parked::check:
-                    if (take_due_scopes(*me_)) {
-                        static_cast<void>(take_interrupt(*me_));  // one error for all requests there are
-                        delivered_ = true;
-                        if (me_->revoke(seq_)) {
-                            return false;
-                        }
-                    }
-            }
-        }
+        return me_->park_undisturbed(seq_, mode) || commit_slowly(mode);
     }
 
     /// The registration failed because the wake-up was there first: there is no suspension.
@@ -104,6 +86,29 @@ public:
     }
 
 private:
+    /// Somebody has been at the word: finds out who, and what follows.
+    HEDDLE_NOINLINE bool commit_slowly(Cancellable mode) noexcept {
+        for (;;) {
+            switch (me_->park(seq_, mode)) {
+                case Parked::suspended:
+                    return true;
+                case Parked::woken:
+                    return false;
+                case Parked::cancelled:
+                    delivered_ = true;
+                    return false;
+                case Parked::check:
+                    if (take_due_scopes(*me_)) {
+                        static_cast<void>(take_interrupt(*me_));  // one error for all requests there are
+                        delivered_ = true;
+                        if (me_->revoke(seq_)) {
+                            return false;
+                        }
+                    }
+            }
+        }
+    }
+
     Waiter* me_ = nullptr;
     std::uint64_t seq_ = 0;
     bool delivered_ = false;

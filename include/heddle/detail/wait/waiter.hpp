@@ -34,6 +34,8 @@
 
 namespace heddle::detail {
 
+enum class Cancellable : bool { no, yes };
+
 namespace word {
 inline constexpr std::uint64_t phase_mask = 3;
 inline constexpr std::uint64_t active = 0;
@@ -60,13 +62,14 @@ constexpr std::uint64_t count(std::uint64_t w) noexcept { return (w & count_mask
 constexpr std::uint64_t expected(std::uint64_t seq, std::uint64_t phase) noexcept {
     return (seq << seq_shift) | phase;
 }
+constexpr std::uint64_t parked(std::uint64_t w, Cancellable mode) noexcept {
+    return w | suspended | (mode == Cancellable::no ? nocancel : std::uint64_t{0});
+}
 /// One more request; saturates, because a carry would run into seq and fake a claim.
 constexpr std::uint64_t add_count(std::uint64_t w) noexcept {
     return count(w) == count_max ? w : w + count_one;
 }
 }  // namespace word
-
-enum class Cancellable : bool { no, yes };
 
 enum class Parked : std::uint8_t {
     suspended,  ///< the waker will schedule us: nothing of the frame may be touched any more
@@ -93,10 +96,20 @@ struct Waiter : Immovable {
         return word::seq(word.load(relaxed));  // relaxed: only the owner asks, while nobody can claim
     }
 
+    /// What park() mostly is: suspends if the word says nothing but that the owner runs. False: nothing done.
+    [[nodiscard]] bool park_undisturbed(std::uint64_t seq, Cancellable mode) noexcept {
+        std::uint64_t w = word::expected(seq, word::active);
+        // release [suspend]: the waker's thread sees the frame as we leave it
+        return word.compare_exchange_strong(w, word::parked(w, mode), acq_rel, relaxed);
+    }
+
     /// Suspends, unless claimed or asked to stop meanwhile. Needs: a token with `seq` published, or about
     /// to be found by a waker through memory released by this call.
     Parked park(std::uint64_t seq, Cancellable mode) noexcept {
-        std::uint64_t w = word::expected(seq, word::active);
+        if (park_undisturbed(seq, mode)) {
+            return Parked::suspended;
+        }
+        std::uint64_t w = word.load(acquire);  // acquire [grant]: if it has been claimed
         for (;;) {
             if (word::seq(w) != seq) {
                 return Parked::woken;
@@ -112,10 +125,8 @@ struct Waiter : Immovable {
                 }
                 continue;
             }
-            const std::uint64_t next =
-                w | word::suspended | (mode == Cancellable::no ? word::nocancel : std::uint64_t{0});
             // release [suspend]: the waker's thread sees the frame as we leave it; acquire [grant] on failure
-            if (word.compare_exchange_weak(w, next, acq_rel, acquire)) {
+            if (word.compare_exchange_weak(w, word::parked(w, mode), acq_rel, acquire)) {
                 return Parked::suspended;
             }
         }

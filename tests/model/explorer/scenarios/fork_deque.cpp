@@ -21,6 +21,11 @@ struct Children {
         written[i] = 1;
         deque.push(&all[i]);
     }
+    void push_both(std::size_t i) {
+        written[i] = written[i + 1] = 1;
+        deque.reserve(2);
+        deque.push_reserved(2, [&](std::uint32_t k) { return &all[i + k]; });
+    }
     bool run(ForkChild* child) {
         if (child == nullptr) {
             return false;
@@ -58,6 +63,21 @@ void two_thieves() {
     c.finish(2);
 }
 const Register r2{{"fork_deque.two_thieves", "two children, their owner and two thieves", two_thieves, 3, 1}};
+
+void at_once() {
+    Children c;
+    parallel({[&] {
+                  c.push_both(0);
+                  c.run(c.deque.pop());
+                  c.run(c.deque.pop());
+              },
+              [&] {
+                  c.run(c.deque.steal());
+                  c.run(c.deque.steal());
+              }});
+    c.finish(2);
+}
+const Register r6{{"fork_deque.at_once", "two that are published together, and a thief", at_once, 3, 1}};
 
 void push_again() {
     Children c;
