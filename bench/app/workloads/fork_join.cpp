@@ -37,8 +37,8 @@ Coro<std::uint64_t> skynet(std::uint64_t first, std::uint64_t leaves) {
 template <std::size_t N>
 using Board = std::array<char, N>;
 
-/// The rows of the next column where no queen on the board attacks; returns how many. A plain function, so that
-/// the loops are not compiled into the coroutine.
+/// The rows of the next column where no queen on the board attacks; returns how many. A plain function, so
+/// that the loops are not compiled into the coroutine.
 template <std::size_t N>
 [[gnu::noinline]] std::size_t legal_rows(const Board<N>& board, int column, Board<N>& rows) {
     std::size_t found = 0;

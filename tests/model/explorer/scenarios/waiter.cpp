@@ -72,6 +72,16 @@ void claim_cancel_park() {
 const Register r1{
     {"waiter.claim_cancel_park", "one grants, one cancels, the owner parks", claim_cancel_park, 4, 1}};
 
+// Who has been cancelled before parks by way of the loop.
+void granted_after_a_request() {
+    Party p;
+    cancel_it(p);
+    require(p.waiter.take_requests() == Woken::cancelled, "the request is there");
+    parallel({[&] { require(wait(p), "cancelled by nobody"); }, [&] { grant(p); }});
+}
+const Register r7{{"waiter.granted_after_a_request",
+                   "one grants, the owner parks; there was a request before", granted_after_a_request, 4, 1}};
+
 void two_claims() {
     Party p;
     std::atomic<int> claimed{0};
