@@ -145,9 +145,12 @@ class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple
 public:
     explicit GatherTuple(Members... members) noexcept
         : GatherBase<Tolerant>(Children::children), members_(std::move(members)...) {}
-    /// Needs: `other` has not been awaited.
     GatherTuple(GatherTuple&& other) noexcept
-        : GatherBase<Tolerant>(Children::children), members_(std::move(other.members_)) {}
+        : GatherBase<Tolerant>(Children::children), joined_(other.joined_) {
+        if (!joined_) {
+            std::construct_at(&members_, std::move(other.members_));
+        }
+    }
     GatherTuple& operator=(GatherTuple&&) = delete;
     GatherTuple(const GatherTuple&) = delete;
     GatherTuple& operator=(const GatherTuple&) = delete;

@@ -91,7 +91,7 @@ void detach(ForkChild& child, TaskControl& parent) noexcept {
     child.control.fetch_or(ForkChild::detached_bit, relaxed);  // relaxed: for whoever runs it from now on
 }
 
-/// The same for a child that runs in line, and is about to wait.
+/// The same for a child that runs in line, and asks for its waiter: it mostly waits then.
 void leave_line(ForkChild& child, TaskControl& parent) noexcept {
     detach(child, parent);
     ++child.scope->away;
@@ -374,9 +374,7 @@ std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noex
 bool fork_adoptable() noexcept { return slab_has_memory() && extras_have_memory(); }
 
 std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
-    if (!child.detached()) {
-        detach(child, control_of_always(child.scope->owner()));
-    }
+    detach(child, control_of_always(child.scope->owner()));
     // relaxed: a cancel that comes later finds the child running
     if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway) {
         return fork_skip(child);

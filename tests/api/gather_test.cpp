@@ -357,6 +357,9 @@ TEST_P(GatherApi, AwaitedTwiceThrows) {
         const auto first = co_await again(of_coroutines);
         const std::string coroutines = co_await ending(again(of_coroutines));
         EXPECT_EQ(coroutines, "cannot reuse already awaited coroutine");
+        auto moved = std::move(of_coroutines);
+        const std::string afterwards = co_await ending(again(moved));
+        EXPECT_EQ(afterwards, "cannot reuse already awaited coroutine");
         const auto second = co_await again(of_tasks);
         const std::string tasks = co_await ending(again(of_tasks));
         EXPECT_EQ(tasks, "cannot reuse already awaited coroutine");

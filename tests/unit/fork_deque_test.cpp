@@ -35,6 +35,22 @@ TEST(ForkDequeTest, TheOwnerTakesTheNewestFirst) {
     EXPECT_TRUE(deque.looks_empty());
 }
 
+TEST(ForkDequeTest, SeveralArePublishedTogether) {
+    ForkDeque deque;
+    const auto children = [](std::uint32_t i) { return child(i); };
+    EXPECT_FALSE(deque.push_reserved(0, children)) << "nothing that a sleeper could have missed";
+    EXPECT_TRUE(deque.looks_empty());
+    deque.reserve(3);
+    EXPECT_TRUE(deque.push_reserved(3, children));
+    EXPECT_FALSE(deque.push_reserved(0, children));
+    EXPECT_EQ(number(deque.steal()), 0U);
+    EXPECT_EQ(number(deque.pop()), 2U);
+    EXPECT_FALSE(deque.push(child(3))) << "there was one before";
+    EXPECT_EQ(number(deque.pop()), 3U);
+    EXPECT_EQ(number(deque.pop()), 1U);
+    EXPECT_EQ(deque.pop(), nullptr);
+}
+
 TEST(ForkDequeTest, AThiefTakesTheOldestFirst) {
     ForkDeque deque;
     EXPECT_EQ(deque.steal(), nullptr);

@@ -11,7 +11,8 @@
 //
 // The first child runs in line, the others wait on the worker's fork deque; the owner pops them newest
 // first (they are pushed in reverse, so they start in order) and thieves take the last ones. As long as
-// nothing is stolen and nothing suspends, no child has a control block and the join is a plain counter.
+// nothing is stolen and nothing suspends, no child has a control block and nobody counts: the last one in
+// line ends the scope.
 //
 // A child becomes *detached* when it suspends or is stolen. Detached children are joined through `join` =
 // { seq of the parked parent : 44 | children not yet accounted for : 20 }:
@@ -21,8 +22,8 @@
 //         block and seq it knows beforehand.
 // [child] control = { TaskControl* | DETACHED | CANCEL }: the block is set by CAS by the worker that runs the
 //         child, or by the thief of one of its own children; CANCEL is set by whoever cancels the scope.
-//         Either the canceller sees the control block, or its maker sees CANCEL. 0: nothing has happened to
-//         the child.
+//         Either the canceller sees the control block, or its maker sees CANCEL. DETACHED is set by whoever
+//         takes the child out of the line, before anybody else can run it. 0: nothing has happened to it.
 
 namespace heddle::detail {
 
@@ -41,8 +42,8 @@ struct ForkChild : Immovable {
 
     /// Whoever runs it, or is about to.
     [[nodiscard]] bool detached() const noexcept {
-        return (control.load(relaxed) & detached_bit) !=
-               0;  // relaxed: its own thread has set it, or an earlier one
+        // relaxed: set by this thread, or by an earlier one that ran it
+        return (control.load(relaxed) & detached_bit) != 0;
     }
 };
 static_assert(sizeof(ForkChild) == 32);
@@ -81,7 +82,7 @@ struct ForkScope : WakeHook {
     Atomic<std::uint64_t> join{0};
     Atomic<TaskControl*> parent_block{nullptr};  // the block of the owner, once a child is detached
     Atomic<bool> has_controls{false};            // of children
-    std::uint32_t away = 0;                      // children stolen, or suspended in line; owner's thread only
+    std::uint32_t away = 0;                      // detached children, as far as known; owner's thread only
     std::uint32_t on_deque = 0;                  // owner's thread only
 
     static constexpr unsigned count_bits = 20;
@@ -116,7 +117,9 @@ private:
 [[nodiscard]] std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept;
 /// The same for one that has ended with a value.
 [[nodiscard]] HEDDLE_ALWAYS_INLINE std::coroutine_handle<> fork_finished(ForkChild& child) noexcept {
-    // relaxed: a block made after this look has been made by a thief of a child of this one, which has joined
+    // relaxed: DETACHED has been set by this thread, or by an earlier one that ran it; the block has been
+    // made by them too, or by the thief of a child of this one, which has joined; a cancel that comes later
+    // is too late
     if (child.control.load(relaxed) != 0) [[unlikely]] {
         return fork_finished_slowly(child, false);
     }

@@ -45,7 +45,8 @@ public:
         }
         return push_reserved(1, [child](std::uint32_t) { return child; });
     }
-    /// Pushes child(0), ... child(n - 1). Needs: reserve(n) before. True if the deque was empty.
+    /// Pushes child(0), ... child(n - 1). Needs: reserve(n) before. True if the deque was empty, and is not
+    /// now.
     template <class ChildAt>
     bool push_reserved(std::uint32_t n, ChildAt child) noexcept {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
@@ -54,8 +55,8 @@ public:
         for (std::uint32_t i = 0; i < n; ++i) {
             array.slot(b + i).store(child(i), relaxed);  // relaxed: published by bottom
         }
-        bottom_.store(b + n, release);   // release [push]: all of them at once
-        return top_.load(relaxed) >= b;  // relaxed: a hint
+        bottom_.store(b + n, release);             // release [push]: all of them at once
+        return top_.load(relaxed) >= b && n != 0;  // relaxed: a hint
     }
 
     /// Null: empty, thieves have taken the rest.

@@ -4,11 +4,11 @@
 
 #include <cstddef>
 
-// Coroutine frames: a few cached blocks per size class and thread, refilled from and drained to tbbmalloc,
-// which takes blocks back on any thread. 64-byte aligned, so that workers do not share lines, and because GCC
-// 12 misplaces over-aligned locals in a frame otherwise; all but those of 48 bytes, in which there is no room
-// for such a local nor for waiting: they run once and are gone, or have not started. Under sanitizers every
-// frame is a plain allocation, so that they see each use after free.
+// Coroutine frames: a few cached blocks per size class and thread, refilled from and drained to a depot and
+// tbbmalloc, which take blocks back on any thread. 64-byte aligned, so that workers do not share lines, and
+// because GCC 12 misplaces over-aligned locals in a frame otherwise; all but those of 48 bytes, which have no
+// room for such a local, and hardly any for waiting: most of them run once and are gone, or have not started.
+// Under sanitizers every frame is a plain allocation, so that they see each use after free.
 
 namespace heddle::detail::frame_pool {
 

@@ -162,8 +162,9 @@ private:
 /// The running worker's scheduler. Throws std::runtime_error("no running event loop") elsewhere.
 [[nodiscard]] Scheduler& running_scheduler();
 
-/// Makes `frame` (at its first suspension, linked as a root) a task that is not yet ready to run; the caller
-/// gets one handle reference. `name` (null: none) is moved from. The frame is destroyed if this throws.
+/// Makes `frame` (at its first suspension, told to end a task) a task that is not yet ready to run; the
+/// caller gets one handle reference. `name` (null: none) is moved from. The frame is destroyed if this
+/// throws.
 [[nodiscard]] TaskControl& prepare_root(Scheduler& scheduler, std::coroutine_handle<> frame,
                                         std::string* name, TaskKind kind = TaskKind::task);
 /// prepare_root and post it.

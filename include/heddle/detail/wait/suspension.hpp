@@ -86,10 +86,10 @@ public:
     }
 
 private:
-    /// Somebody has been at the word: finds out who, and what follows.
+    /// Somebody is or was at the word, now or in an earlier wait: finds out what follows.
     HEDDLE_NOINLINE bool commit_slowly(Cancellable mode) noexcept {
         for (;;) {
-            switch (me_->park(seq_, mode)) {
+            switch (me_->park_disturbed(seq_, mode)) {
                 case Parked::suspended:
                     return true;
                 case Parked::woken:

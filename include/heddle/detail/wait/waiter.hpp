@@ -96,19 +96,21 @@ struct Waiter : Immovable {
         return word::seq(word.load(relaxed));  // relaxed: only the owner asks, while nobody can claim
     }
 
-    /// What park() mostly is: suspends if the word says nothing but that the owner runs. False: nothing done.
+    /// What park() mostly is: suspends if the word says nothing but that the owner runs. False: nothing is
+    /// done, park_disturbed() is next.
     [[nodiscard]] bool park_undisturbed(std::uint64_t seq, Cancellable mode) noexcept {
         std::uint64_t w = word::expected(seq, word::active);
-        // release [suspend]: the waker's thread sees the frame as we leave it
-        return word.compare_exchange_strong(w, word::parked(w, mode), acq_rel, relaxed);
+        // release [suspend]: the waker's thread sees the frame as we leave it. What was written before the
+        // word that is found here is the owner's own, or was acquired with the last claim.
+        return word.compare_exchange_strong(w, word::parked(w, mode), release, relaxed);
     }
 
     /// Suspends, unless claimed or asked to stop meanwhile. Needs: a token with `seq` published, or about
     /// to be found by a waker through memory released by this call.
     Parked park(std::uint64_t seq, Cancellable mode) noexcept {
-        if (park_undisturbed(seq, mode)) {
-            return Parked::suspended;
-        }
+        return park_undisturbed(seq, mode) ? Parked::suspended : park_disturbed(seq, mode);
+    }
+    Parked park_disturbed(std::uint64_t seq, Cancellable mode) noexcept {
         std::uint64_t w = word.load(acquire);  // acquire [grant]: if it has been claimed
         for (;;) {
             if (word::seq(w) != seq) {

@@ -136,6 +136,26 @@ void gather_only_cancelled() {
 const Register r8{{"gather.only_cancelled", "the cancellation reaches children at their start",
                    gather_only_cancelled, 2, 0}};
 
+// The thief of a grandchild makes the block of a child in line, which then waits itself.
+Coro<int> gathers_and_waits(Event& event) {
+    auto [a, b, c] = co_await gather(gives(1), waits_then(event, 2), gives(3));
+    co_return a + b + c;
+}
+void nested() {
+    Event event;
+    parallel({[&] {
+                  auto [a, b] = await(gather(gathers_and_waits(event), gives(4)));
+                  require(a == 6 && b == 4, "not the results");
+              },
+              [&] {
+                  steal_child(1);
+                  steal_child(1);
+                  work();
+              },
+              [&] { event.set(); }});
+}
+const Register r10{{"gather.nested", "children of a child are stolen, and one waits", nested, 2, 0}};
+
 // In a frame on the heap, so that whoever joins too late is seen to use it.
 Coro<int> gathers() {
     auto [a, b] = co_await gather(gives(1), gives(2));
