@@ -52,12 +52,15 @@ public:
             const std::uint32_t r = real(head);
             if (head_.compare_exchange_strong(head, pack(tail, tail), acq_rel,
                                               relaxed)) {  // acq_rel [slots]: all ours
+                // release [tail]: the same slots, indices + 256. At once: till then nobody has any of them,
+                // and this worker may stand still here. What it copies below lies behind the tail, where only
+                // it writes.
+                tail_.store(tail + capacity / 2, release);
                 std::array<TaskControl*, capacity / 2 + 1> spilled;
                 for (std::uint32_t i = 0; i < capacity / 2; ++i) {
                     spilled[i] = slots_[(r + capacity / 2 + i) % capacity];
                 }
                 spilled.back() = task;
-                tail_.store(tail + capacity / 2, release);  // release [tail]: the same slots, indices + 256
                 spill(spilled.data(), spilled.size());
                 return;
             }

@@ -114,9 +114,9 @@ protected:
     Runtime& runtime() { return *runtime_; }
     [[nodiscard]] const std::vector<int>& threads() const { return threads_; }
 
-    // Most that one thread can have taken out of all queues: half a ring and the task that overflowed it, and
-    // the one that it runs.
-    static constexpr std::size_t most_held = 128 + 1 + 1;
+    // Most that one thread can have taken out of all queues: a full ring (for two instructions, while it
+    // spills half of it), the task that overflowed it, and the one that it runs.
+    static constexpr std::size_t most_held = 256 + 1 + 1;
     static constexpr std::size_t islands = most_held + 40;
 
     void populate() {
