@@ -37,18 +37,14 @@ public:
     Coro(Coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Coro& operator=(Coro&& other) noexcept {
         if (this != &other) {
-            reset();
+            destroy();
             frame_ = std::exchange(other.frame_, nullptr);
         }
         return *this;
     }
     Coro(const Coro&) = delete;
     Coro& operator=(const Coro&) = delete;
-    ~Coro() {
-        if (frame_) {
-            frame_.destroy();
-        }
-    }
+    ~Coro() { destroy(); }
 
     /// Runs the coroutine in the awaiting task and gives its result. If cancelled: the request is delivered
     /// at whatever the coroutine itself waits for. Throws what the coroutine throws; std::runtime_error if it
@@ -57,9 +53,9 @@ public:
 
 private:
     friend struct detail::CoroAccess;
-    void reset() noexcept {
+    void destroy() noexcept {
         if (frame_) {
-            std::exchange(frame_, nullptr).destroy();
+            frame_.destroy();
         }
     }
 
@@ -100,11 +96,6 @@ struct CoroAccess {
             throw_coro_reused();
         }
         return coro.frame_;
-    }
-    /// Destroys the frame, if there is one.
-    template <class T>
-    static void drop(Coro<T>& coro) noexcept {
-        coro.reset();
     }
     /// The same as startable(); the caller owns it from now on.
     template <class T>

@@ -39,8 +39,8 @@ constexpr std::size_t depot_bytes = std::size_t{16} << 20U;  // of each size; wh
 
 /// Frames that no thread's cache has room for, in batches: for threads that mostly allocate from those that
 /// mostly free (in a server the one that accepts work and those that do it), and for the next time so many
-/// tasks are alive at once. It takes a fifth of what tbbmalloc takes. A lock that is taken once per batch;
-/// whoever finds it held, or the depot full, goes upstream instead.
+/// tasks are alive at once. A lock that is taken once per batch; whoever finds it held, or the depot full,
+/// goes upstream instead.
 struct Depot {
     TinyLock lock;
     Atomic<std::size_t> n{0};  // batches; written under the lock
