@@ -91,16 +91,16 @@ class GatherBase : Immovable {
 protected:
     explicit GatherBase(std::span<ForkChild> children) noexcept : scope_(children) {}
     std::coroutine_handle<> start(std::coroutine_handle<> parent) { return transfer(scope_.start(parent)); }
-    /// After the join: throws if the gather was cancelled. The child whose error is to be thrown, or null.
-    ForkChild* failed_child() {
-        if (scope_.was_cancelled()) [[unlikely]] {
-            throw_cancelled(scope_.parent_waiter());
+    /// After the join: false if all that is left to do is to take the results.
+    [[nodiscard]] bool throws() const noexcept { return scope_.was_cancelled_or_failed(); }
+    /// Then: throws if the gather was cancelled, else gives the child whose error is to be thrown.
+    [[nodiscard]] const ForkChild& failed_child() {
+        if constexpr (!Tolerant) {
+            if (!scope_.was_cancelled()) {
+                return *scope_.first_failed;
+            }
         }
-        if constexpr (Tolerant) {
-            return nullptr;
-        } else {
-            return scope_.first_failed.load(acquire);  // acquire [child]
-        }
+        throw_cancelled(scope_.parent_waiter());
     }
     std::conditional_t<Tolerant, TolerantScope, FailFastScope> scope_;
 };
@@ -154,9 +154,9 @@ public:
     GatherTuple& operator=(GatherTuple&&) = delete;
     GatherTuple(const GatherTuple&) = delete;
     GatherTuple& operator=(const GatherTuple&) = delete;
-    ~GatherTuple() {
-        if (!joined_) {
-            std::destroy_at(&members_);
+    HEDDLE_ALWAYS_INLINE ~GatherTuple() {
+        if (!joined_) [[unlikely]] {  // not awaited
+            drop_members();
         }
     }
 
@@ -168,11 +168,11 @@ public:
         start_members(Indices());
         return this->start(parent);
     }
-    Results await_resume() {
-        const FramesEnd end{*this};
-        if (const ForkChild* failed = this->failed_child(); failed != nullptr) [[unlikely]] {
-            rethrow(*failed, Indices());
+    HEDDLE_ALWAYS_INLINE Results await_resume() {
+        if (this->throws()) [[unlikely]] {
+            rethrow(Indices());
         }
+        const FramesEnd end{*this};
         return collect(Indices());
     }
 
@@ -182,23 +182,27 @@ private:
         explicit FramesEnd(GatherTuple& joined) noexcept : gather(joined) {}
         FramesEnd(const FramesEnd&) = delete;
         FramesEnd& operator=(const FramesEnd&) = delete;
-        ~FramesEnd() {
-            gather.joined_ = true;
-            std::destroy_at(&gather.members_);
-        }
+        ~FramesEnd() { gather.drop_members(); }
         GatherTuple& gather;
     };
 
+    void drop_members() noexcept {
+        std::destroy_at(&members_);
+        joined_ = true;
+    }
     template <std::size_t... I>
     void start_members(std::index_sequence<I...>) {
         (std::get<I>(members_).start(this->scope_, Children::children[I]), ...);
     }
     template <std::size_t... I>
-    HEDDLE_COLD void rethrow(const ForkChild& failed, std::index_sequence<I...>) {
+    [[noreturn]] HEDDLE_COLD void rethrow(std::index_sequence<I...>) {
+        const FramesEnd end{*this};
+        const ForkChild& failed = this->failed_child();
         ((&failed == &Children::children[I]
               ? std::rethrow_exception(completion_error(std::get<I>(members_).coro, failed))
               : static_cast<void>(0)),
          ...);
+        std::terminate();  // it is one of them
     }
     template <std::size_t... I>
     Results collect(std::index_sequence<I...>) {
@@ -247,9 +251,8 @@ public:
         return this->start(parent);
     }
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
-        if (const ForkChild* failed = this->failed_child(); failed != nullptr) [[unlikely]] {
-            std::rethrow_exception(
-                completion_error(coros_[static_cast<std::size_t>(failed - children.data())], *failed));
+        if (this->throws()) [[unlikely]] {
+            rethrow();
         }
         std::vector<GatheredOne<Tolerant, T>> results;
         results.reserve(coros_.size());
@@ -260,6 +263,11 @@ public:
     }
 
 private:
+    [[noreturn]] HEDDLE_COLD void rethrow() {
+        const ForkChild& failed = this->failed_child();
+        std::rethrow_exception(
+            completion_error(coros_[static_cast<std::size_t>(&failed - children.data())], failed));
+    }
     template <class Member>
     std::vector<Coro<T>> as_coros(std::vector<Member>&& members) {
         if constexpr (is_coro<Member>) {

@@ -166,9 +166,9 @@ std::coroutine_handle<> Worker::first_step(TaskControl& task) {
     if (task.kind == TaskKind::fork_child) {
         auto& child = *static_cast<ForkChild*>(task.frame);
         if (!cancelled) {
-            return child.frame;
+            return child.code();
         }
-        return child.starts_anyway ? child.frame : fork_skip(child);
+        return child.starts_anyway() ? child.code() : fork_skip(child);
     }
     if (!cancelled || task.has_flag(TaskControl::observed)) [[likely]] {
         return std::coroutine_handle<>::from_address(task.frame);

@@ -31,7 +31,8 @@ public:
     /// After some of those: somebody may have to be woken to share them.
     void tell_of_pushes() noexcept;
 
-    [[nodiscard]] bool ready_waits() const noexcept { return single_ && !fifo_.empty(); }
+    /// Of a single worker; others never fill the lane that is looked at.
+    [[nodiscard]] bool ready_waits() const noexcept { return !fifo_.empty(); }
     [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
     [[nodiscard]] Parker& parker() noexcept { return parker_; }
     [[nodiscard]] unsigned index() const noexcept { return index_; }

@@ -2,6 +2,7 @@
 #include <heddle/detail/task/fork.hpp>
 #include <heddle/detail/task/schedule.hpp>
 
+#include <memory>
 #include <stdexcept>
 #include <utility>
 
@@ -13,19 +14,31 @@ TaskControl* made(std::uintptr_t control) noexcept {
     return reinterpret_cast<TaskControl*>(control & ~ForkChild::bits);
 }
 
-/// The block of `running`, or of the nearest ancestor that has one. A scope remembers its owner's, which
-/// stays right: the owner does not run while the scope lives.
-TaskControl* nearest_control(Running running) noexcept {
+TaskControl* known_control(Running running) noexcept {
     if (!running.is_child()) {
         return running.control();
     }
-    TaskControl* control = made(running.child()->control.load(acquire));  // acquire [child]
-    return control != nullptr ? control : running.child()->scope->nearest();
+    TaskControl* control = made(running.child()->control.load(acquire));                  // acquire [child]
+    return control != nullptr ? control : running.child()->scope->nearest.load(acquire);  // acquire [child]
+}
+
+/// The block of `running`, or of an ancestor between which and it nobody has a context of its own. The scopes
+/// on the way remember it, which stays right: who owns them does not run while they live. So looking from
+/// each of many descendants is O(1), but for the scopes that are new.
+TaskControl* nearest_control(Running running) noexcept {
+    TaskControl* found = known_control(running);
+    for (Running r = running; found == nullptr; found = known_control(r)) {
+        r = r.child()->scope->owner();
+    }
+    for (Running r = running; known_control(r) == nullptr; r = r.child()->scope->owner()) {
+        r.child()->scope->nearest.store(found, release);  // release [child]
+    }
+    return found;
 }
 
 /// The child's block, or `fresh`, which becomes it.
 TaskControl& give_control(ForkChild& child, TaskControl& fresh, std::uintptr_t seen) noexcept {
-    child.scope->has_controls.store(true, relaxed);  // relaxed: read after the join
+    child.scope->child_has_control();
     bool told = false;
     for (;;) {
         if ((seen & ForkChild::cancel_bit) != 0 && !told) {
@@ -179,13 +192,11 @@ void ForkScope::drop_controls() noexcept {
     }
 }
 
-std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
+std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> frame) {
     WorkerContext& worker = *this_worker;
-    parent_ = parent;
+    parent_ = frame.address();
     owner_ = worker.current;
-    nearest_ = nearest_control(owner_);
     outer_ = worker.scope;
-    join.store(children.size(), relaxed);  // relaxed: children are published by the deque or the ready queue
     if (children.empty() || ready_work_waits(worker) || !worker.forks.has_room(children.size() - 1))
         [[unlikely]] {
         return start_slowly(worker);
@@ -195,7 +206,7 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> parent) {
 
 std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
     if (children.empty()) {
-        return parent_;
+        return parent();
     }
     if (ready_work_waits(worker)) {
         return start_as_tasks(worker);
@@ -212,7 +223,7 @@ inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) n
         worker.forks.push_reserved(on_deque, [last = first + on_deque](std::uint32_t i) { return last - i; });
     worker.current = Running(first);
     // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
-    return was_empty ? first_pushed(worker, first->frame) : first->frame;
+    return was_empty ? first_pushed(worker, first->code()) : first->code();
 }
 
 /// Out of line, and called last, so that start() needs no registers of its callers.
@@ -248,13 +259,13 @@ std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
 /// Popped from the deque: false if it has been stolen, or cancelled before its first step.
 inline bool ForkScope::starts(const ForkChild* child) noexcept {
     // relaxed: set by this thread, or soon enough
-    return child != nullptr && (child->control.load(relaxed) == 0 || child->starts_anyway);
+    return child != nullptr && (child->control.load(relaxed) == 0 || child->starts_anyway());
 }
 
 inline std::coroutine_handle<> ForkScope::run_in_line(WorkerContext& worker, ForkChild& child) noexcept {
     --on_deque;
     worker.current = Running(&child);
-    return child.frame;
+    return child.code();
 }
 
 std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept {
@@ -267,7 +278,7 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
     if (away != 0 || ready_work_waits(worker)) [[unlikely]] {
         return go_on_later();
     }
-    return parent_;
+    return parent();
 }
 
 /// The next one does not start: whichever follows.
@@ -277,7 +288,7 @@ std::coroutine_handle<> ForkScope::not_in_line(WorkerContext& worker, ForkChild*
             away += std::exchange(on_deque, 0);  // stolen, and with it all that were pushed before
         } else {
             --on_deque;
-            child->never_ran = true;
+            child->control.fetch_or(ForkChild::never_ran_bit, relaxed);  // relaxed: read after the join
         }
         if (on_deque == 0) {
             return next_in_line(worker);
@@ -294,14 +305,14 @@ std::coroutine_handle<> ForkScope::go_on_later() noexcept {
         return park();
     }
     Waiter& me = current_waiter_always();
-    set_resume_point(me, parent_);
+    set_resume_point(me, parent());
     post_behind(static_cast<TaskControl&>(me));
     return std::noop_coroutine();
 }
 
 /// The owner has no more children to run in line: waits for the detached ones.
 std::coroutine_handle<> ForkScope::park() noexcept {
-    const WaitToken token = suspension_.begin_always(*this);
+    const WaitToken token = std::construct_at(&suspension_)->begin_always(*this);
     return wait_for_rest(token.seq, static_cast<std::uint32_t>(children.size()) - away);
 }
 
@@ -315,13 +326,13 @@ std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_
                                              acquire));  // acq_rel [join]
         ended = 0;
         if (left == 0) {
-            return parent_;
+            return parent();
         }
         if (suspension_.commit()) {
             return std::noop_coroutine();  // *this may be gone
         }
         if (!still_waiting()) {
-            return parent_;
+            return parent();
         }
         seq = suspension_.again().seq;
     }
@@ -330,7 +341,8 @@ std::coroutine_handle<> ForkScope::wait_for_rest(std::uint64_t seq, std::uint32_
 /// The parent runs again: false when all children have ended.
 bool ForkScope::still_waiting() noexcept {
     if (suspension_.interrupted()) {
-        cancelled_.store(true, release);  // release [child]: a child that is then cancelled knows why
+        happened_.fetch_or(is_cancelled,
+                           release);  // release [happened]: a child that is then cancelled knows why
         cancel_children();
     }
     std::uint64_t j = join.load(acquire);  // acquire [join]
@@ -345,7 +357,7 @@ bool ForkScope::still_waiting() noexcept {
 
 std::coroutine_handle<> ForkScope::on_wake_parent(WakeHook& hook) noexcept {
     auto& scope = static_cast<ForkScope&>(hook);
-    return scope.still_waiting() ? scope.wait_for_rest(scope.suspension_.again().seq, 0) : scope.parent_;
+    return scope.still_waiting() ? scope.wait_for_rest(scope.suspension_.again().seq, 0) : scope.parent();
 }
 
 void ForkScope::cancel_children() noexcept {
@@ -376,15 +388,15 @@ bool fork_adoptable() noexcept { return slab_has_memory() && extras_have_memory(
 std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexcept {
     detach(child, control_of_always(child.scope->owner()));
     // relaxed: a cancel that comes later finds the child running
-    if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway) {
+    if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway()) {
         return fork_skip(child);
     }
     thief.current = Running(&child);
-    return child.frame;
+    return child.code();
 }
 
 std::coroutine_handle<> fork_skip(ForkChild& child) noexcept {
-    child.never_ran = true;
+    child.control.fetch_or(ForkChild::never_ran_bit, relaxed);  // relaxed: read after the join
     return fork_finished_slowly(child, true);
 }
 

@@ -129,6 +129,34 @@ TEST_P(Context, ChildrenOfAllKindsStartWithACopy) {
     run(main());
 }
 
+// However many gathers lie between, and whoever has looked before.
+TEST_P(Context, ThroughManyGathers) {
+    struct Tree {
+        static Coro<int> leaf() { co_return plain.get(); }
+        /// The sum of what the leaves below see; on the way, the left child of `own` levels sets its own.
+        static Coro<int> sum(int depth, int own, int mine) {
+            if (mine != 0) {
+                plain.set(mine);
+            }
+            if (depth == 0) {
+                const Task<int> first = create_task(leaf());
+                co_return co_await first + co_await create_task(leaf());
+            }
+            const int left = own > 0 ? depth * 10 : 0;
+            const auto both = co_await gather(sum(depth - 1, own - 1, left), sum(depth - 1, 0, 0));
+            co_return std::get<0>(both) + std::get<1>(both);
+        }
+    };
+    auto main = []() -> Coro<void> {
+        plain.set(1);
+        // 32 leaves, two looks each: 16 see 1; of the others 8 see 50, 4 see 40, and so on.
+        const int seen = co_await Tree::sum(5, 3, 0);
+        EXPECT_EQ(seen, 2 * (16 * 1 + 8 * 50 + 4 * 40 + 4 * 30));
+        EXPECT_EQ(plain.get(), 1);
+    };
+    run(main());
+}
+
 // What is set after a child was made is the parent's own.
 TEST_P(Context, ACopyAsOfTheCreation) {
     auto main = []() -> Coro<void> {

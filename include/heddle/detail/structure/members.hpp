@@ -76,7 +76,7 @@ Coro<T> member_coro(Coro<T> coro, const ForkScope& scope, ForkChild& child) noex
 }
 template <class T>
 Coro<T> member_coro(Task<T> task, const ForkScope& scope, ForkChild& child) {
-    child.starts_anyway = true;
+    child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
     return await_member(std::move(task), scope);
 }
 

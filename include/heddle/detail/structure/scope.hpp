@@ -11,16 +11,15 @@ namespace heddle::detail {
 struct FailFastScope : ForkScope {
     explicit FailFastScope(std::span<ForkChild> all) noexcept
         : ForkScope(all, &FailFastScope::child_failed) {}
-    Atomic<ForkChild*> first_failed{nullptr};
+    ForkChild* first_failed;  // if was_failed(): written by that child, before it joins
 
 private:
     static void child_failed(ForkScope& scope, ForkChild& child) noexcept {
-        auto& self = static_cast<FailFastScope&>(scope);
-        ForkChild* expected = nullptr;
-        // acq_rel [child]: the first failure counts
-        if (self.first_failed.compare_exchange_strong(expected, &child, acq_rel, relaxed) &&
-            !scope.was_cancelled()) {  // else they have been cancelled: once is enough
-            scope.cancel_children();
+        if (scope.first_to_fail()) {
+            static_cast<FailFastScope&>(scope).first_failed = &child;
+            if (!scope.was_cancelled()) {  // else they have been cancelled: once is enough
+                scope.cancel_children();
+            }
         }
     }
 };
@@ -35,8 +34,7 @@ struct TolerantScope : ForkScope {
 template <class T>
 void bind_child(ForkScope& scope, ForkChild& child, const Coro<T>& coro) {
     auto frame = CoroAccess::startable(coro);
-    child.scope = &scope;
-    child.frame = frame;
+    child.bind(scope, frame);
     frame.promise().completion.then_join(child);
 }
 
@@ -57,7 +55,7 @@ OrMonostate<T> take_completion(const Coro<T>& coro) {
 template <class T>
 [[nodiscard]] std::exception_ptr completion_error(const Coro<T>& coro, const ForkChild& child) {
     auto& completion = CoroAccess::frame(coro).promise().completion;
-    if (child.never_ran) {
+    if (child.never_ran()) {
         return std::make_exception_ptr(CancelledError());
     }
     return completion.kind() == Outcome::value ? nullptr : completion.error();

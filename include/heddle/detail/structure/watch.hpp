@@ -17,27 +17,25 @@ public:
     explicit WatchScope(std::span<ForkChild> all) noexcept : ForkScope(all, &WatchScope::helper_ended) {}
     /// Throws what the first helper that failed ended with.
     void rethrow_failure() const {
-        if (const ForkChild* child = failed_.load(acquire); child != nullptr) {  // acquire [child]
-            std::rethrow_exception(completion_of(*child).error());
+        if (first_failed_ != nullptr) {
+            std::rethrow_exception(completion_of(*first_failed_).error());
         }
     }
 
 private:
     static Completion<Void>& completion_of(const ForkChild& child) noexcept {
-        return std::coroutine_handle<Promise<void>>::from_address(child.frame.address()).promise().completion;
+        return std::coroutine_handle<Promise<void>>::from_address(child.frame).promise().completion;
     }
     static void helper_ended(ForkScope& scope, ForkChild& child) noexcept {
-        ForkChild* expected = nullptr;
-        if (!child.never_ran && completion_of(child).kind() == Outcome::error &&
-            // acq_rel [child]: the first failure counts
-            static_cast<WatchScope&>(scope).failed_.compare_exchange_strong(expected, &child, acq_rel,
-                                                                            relaxed) &&
-            !scope.was_cancelled()) {
-            scope.cancel_children();
+        if (!child.never_ran() && completion_of(child).kind() == Outcome::error && scope.first_to_fail()) {
+            static_cast<WatchScope&>(scope).first_failed_ = &child;
+            if (!scope.was_cancelled()) {
+                scope.cancel_children();
+            }
         }
     }
 
-    Atomic<ForkChild*> failed_{nullptr};
+    const ForkChild* first_failed_ = nullptr;  // written before that child joins
 };
 
 /// Runs helper coroutines of one operation as children of the running task and joins them; any of them may

@@ -20,76 +20,112 @@
 // [join]  a detached child's decrement releases its result; whoever brings the count to 0 acquires all. The
 //         decrement is the child's last access to the scope, unless it finds a parked parent, whose control
 //         block and seq it knows beforehand.
-// [child] control = { TaskControl* | DETACHED | CANCEL }: the block is set by CAS by the worker that runs the
-//         child, or by the thief of one of its own children; CANCEL is set by whoever cancels the scope.
-//         Either the canceller sees the control block, or its maker sees CANCEL. DETACHED is set by whoever
-//         takes the child out of the line, before anybody else can run it. 0: nothing has happened to it.
+// [child] control = { TaskControl* | STARTS_ANYWAY | NEVER_RAN | DETACHED | CANCEL }: the block is set by CAS
+//         by the worker that runs the child, or by the thief of one of its own children; CANCEL is set by
+//         whoever cancels the scope. Either the canceller sees the control block, or its maker sees CANCEL.
+//         DETACHED is set by whoever takes the child out of the line, before anybody else can run it.
+//         NEVER_RAN is set by who finds it cancelled before its first step, STARTS_ANYWAY before the scope
+//         starts. 0: nothing has happened to it.
+// [happened] what is out of the ordinary with a scope, in one word, so that its parent looks once. Set by a
+//         release before the child concerned joins or is cancelled; acquired by whoever asks.
 
 namespace heddle::detail {
 
 struct ForkScope;
 
 struct ForkChild : Immovable {
-    ForkScope* scope = nullptr;
-    std::coroutine_handle<> frame;
+    ForkScope* scope;  // these two: when its code is known
+    void* frame;
     Atomic<std::uintptr_t> control{0};
-    bool never_ran = false;      // cancelled before its first step
-    bool starts_anyway = false;  // waits for a Task, and has to pass a cancellation on to it
 
     static constexpr std::uintptr_t cancel_bit = 1;
     static constexpr std::uintptr_t detached_bit = 2;
-    static constexpr std::uintptr_t bits = cancel_bit | detached_bit;
+    static constexpr std::uintptr_t never_ran_bit = 4;      // cancelled before its first step
+    static constexpr std::uintptr_t starts_anyway_bit = 8;  // has to pass a cancellation on to a Task
+    static constexpr std::uintptr_t bits = 15;
 
+    void bind(ForkScope& to, std::coroutine_handle<> what) noexcept {
+        scope = &to;
+        frame = what.address();
+    }
+    [[nodiscard]] std::coroutine_handle<> code() const noexcept {
+        return std::coroutine_handle<>::from_address(frame);
+    }
     /// Whoever runs it, or is about to.
-    [[nodiscard]] bool detached() const noexcept {
-        // relaxed: set by this thread, or by an earlier one that ran it
-        return (control.load(relaxed) & detached_bit) != 0;
+    [[nodiscard]] bool detached() const noexcept { return has(detached_bit); }
+    /// After it has ended.
+    [[nodiscard]] bool never_ran() const noexcept { return has(never_ran_bit); }
+    [[nodiscard]] bool starts_anyway() const noexcept { return has(starts_anyway_bit); }
+
+private:
+    [[nodiscard]] bool has(std::uintptr_t bit) const noexcept {
+        // relaxed: set by this thread, or by an earlier one that ran it, or that has joined
+        return (control.load(relaxed) & bit) != 0;
     }
 };
-static_assert(sizeof(ForkChild) == 32);
+static_assert(sizeof(ForkChild) == 24 && alignof(TaskControl) > ForkChild::bits);
 
 struct ForkScope : WakeHook {
     using OnError = void (*)(ForkScope& scope, ForkChild& child) noexcept;
 
     /// `failed` is called on the thread of a child that ended with an error or cancelled, before it joins.
     ForkScope(std::span<ForkChild> all, OnError failed) noexcept
-        : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed) {}
+        : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed), join(all.size()) {}
     ~ForkScope() {
-        if (has_controls.load(relaxed)) [[unlikely]] {  // relaxed: all joined
+        if (has_happened(has_controls)) [[unlikely]] {
             drop_controls();
         }
     }
     ForkScope(const ForkScope&) = delete;
     ForkScope& operator=(const ForkScope&) = delete;
 
-    /// Starts the children and joins them; `parent` is resumed when all have ended. Returns what to run now.
-    [[nodiscard]] std::coroutine_handle<> start(std::coroutine_handle<> parent);
+    /// Starts the children and joins them; `frame` is resumed when all have ended. Returns what to run now.
+    [[nodiscard]] std::coroutine_handle<> start(std::coroutine_handle<> frame);
     /// Any thread that knows the scope alive: a child, or the parent.
     void cancel_children() noexcept;
 
     /// The parent was asked to stop while it waited.
-    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_.load(acquire); }  // acquire [child]
-    /// The parent's waiter, if it has been made: for throw_cancelled.
+    [[nodiscard]] bool was_cancelled() const noexcept { return has_happened(is_cancelled); }
+    [[nodiscard]] bool was_cancelled_or_failed() const noexcept {
+        return has_happened(is_cancelled | has_failure);
+    }
+    /// For on_error: true for the first child that asks.
+    [[nodiscard]] bool first_to_fail() noexcept {
+        return (happened_.fetch_or(has_failure, acq_rel) & has_failure) == 0;  // acq_rel [happened]
+    }
+    /// The parent's waiter, if it was cancelled: for throw_cancelled.
     [[nodiscard]] Waiter& parent_waiter() const noexcept { return suspension_.waiter(); }
 
     // For the functions below.
     [[nodiscard]] std::coroutine_handle<> next_in_line(WorkerContext& worker) noexcept;
     [[nodiscard]] Running owner() const noexcept { return owner_; }
-    /// The control block of the owner, or of its nearest ancestor that had one when the scope began.
-    [[nodiscard]] TaskControl* nearest() const noexcept { return nearest_; }
+    void child_has_control() noexcept {
+        happened_.fetch_or(has_controls, relaxed);  // relaxed: read after the join
+    }
     std::span<ForkChild> children;
     OnError on_error;
-    Atomic<std::uint64_t> join{0};
-    Atomic<TaskControl*> parent_block{nullptr};  // the block of the owner, once a child is detached
-    Atomic<bool> has_controls{false};            // of children
-    std::uint32_t away = 0;                      // detached children, as far as known; owner's thread only
-    std::uint32_t on_deque = 0;                  // owner's thread only
+    Atomic<std::uint64_t> join;
+    Atomic<TaskControl*> parent_block;  // the block of the owner, once a child is detached
+    // A block of the owner, or of its nearest ancestor that has one, once somebody has looked for it.
+    Atomic<TaskControl*> nearest{nullptr};
+    std::uint32_t away = 0;      // detached children, as far as known; owner's thread only
+    std::uint32_t on_deque = 0;  // owner's thread only
 
     static constexpr unsigned count_bits = 20;
     static constexpr std::uint64_t count_mask = (std::uint64_t{1} << count_bits) - 1;
 
 private:
+    // What may have happened.
+    static constexpr std::uint32_t is_cancelled = 1;
+    static constexpr std::uint32_t has_failure = 2;   // of a child, and on_error has told
+    static constexpr std::uint32_t has_controls = 4;  // of children
+    [[nodiscard]] bool has_happened(std::uint32_t what) const noexcept {
+        return (happened_.load(acquire) & what) != 0;  // acquire [happened]
+    }
     void drop_controls() noexcept;
+    [[nodiscard]] std::coroutine_handle<> parent() const noexcept {
+        return std::coroutine_handle<>::from_address(parent_);
+    }
     [[nodiscard]] std::coroutine_handle<> start_in_line(WorkerContext& worker) noexcept;
     [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> start_slowly(WorkerContext& worker);
     [[nodiscard]] HEDDLE_COLD static std::coroutine_handle<> first_pushed(
@@ -105,12 +141,13 @@ private:
     [[nodiscard]] bool still_waiting() noexcept;
     static std::coroutine_handle<> on_wake_parent(WakeHook& hook) noexcept;
 
-    ForkScope* outer_ = nullptr;
+    Atomic<std::uint32_t> happened_{0};
+    ForkScope* outer_;  // this and the next two: from start() on
     Running owner_;
-    TaskControl* nearest_ = nullptr;
-    std::coroutine_handle<> parent_;
-    Suspension suspension_;
-    Atomic<bool> cancelled_{false};
+    void* parent_;
+    union {
+        Suspension suspension_;  // from park() on
+    };
 };
 
 /// At a child's final suspension, or when it will not be started: what to run next.

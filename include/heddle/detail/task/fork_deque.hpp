@@ -28,7 +28,7 @@ public:
     /// Room for `n` more, as far as is known without asking the thieves. Owner.
     [[nodiscard]] bool has_room(std::size_t n) const noexcept {
         // relaxed: owner writes
-        return bottom_.load(relaxed) + static_cast<std::int64_t>(n) - top_cache_ <= array_->size;
+        return bottom_.load(relaxed) + static_cast<std::int64_t>(n) <= limit_;
     }
     /// Room for `n` more, so that pushing them does not fail. Owner; throws std::bad_alloc.
     void reserve(std::size_t n) {
@@ -40,7 +40,7 @@ public:
     /// True if the deque was empty: whoever sleeps now has not seen anything in it.
     bool push(ForkChild* child) {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
-        if (b - top_cache_ >= array_->size) [[unlikely]] {
+        if (b >= limit_) [[unlikely]] {
             make_room(b + 1);
         }
         return push_reserved(1, [child](std::uint32_t) { return child; });
@@ -50,10 +50,11 @@ public:
     template <class ChildAt>
     bool push_reserved(std::uint32_t n, ChildAt child) noexcept {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
-        const Array array = *array_;
+        Atomic<ForkChild*>* const slots = slots_;
+        const std::int64_t mask = mask_;
         HEDDLE_NO_UNROLL
         for (std::uint32_t i = 0; i < n; ++i) {
-            array.slot(b + i).store(child(i), relaxed);  // relaxed: published by bottom
+            slots[(b + i) & mask].store(child(i), relaxed);  // relaxed: published by bottom
         }
         bottom_.store(b + n, release);             // release [push]: all of them at once
         return top_.load(relaxed) >= b && n != 0;  // relaxed: a hint
@@ -61,16 +62,15 @@ public:
 
     /// Null: empty, thieves have taken the rest.
     ForkChild* pop() noexcept {
-        const std::int64_t b = bottom_.load(relaxed) - 1;  // relaxed: owner writes
-        Array* array = array_;
+        const std::int64_t b = bottom_.load(relaxed) - 1;       // relaxed: owner writes
         bottom_.exchange(b, std::memory_order_seq_cst);         // seq_cst [last]: bottom before top
         std::int64_t t = top_.load(std::memory_order_seq_cst);  // seq_cst [last]
         if (t < b) [[likely]] {
-            return array->slot(b).load(relaxed);  // relaxed: we wrote it
+            return slots_[b & mask_].load(relaxed);  // relaxed: we wrote it
         }
         ForkChild* child = nullptr;
         if (t == b) {
-            child = array->slot(b).load(relaxed);  // relaxed: we wrote it
+            child = slots_[b & mask_].load(relaxed);  // relaxed: we wrote it
             // seq_cst [last]: the last one goes to whoever moves top
             if (!top_.compare_exchange_strong(t, t + 1, std::memory_order_seq_cst, relaxed)) {
                 child = nullptr;
@@ -109,8 +109,19 @@ private:
     static Array* make_array(std::int64_t size, Array* older);
     HEDDLE_COLD void make_room(std::int64_t end);
 
-    Array* array_;                // owner only
-    std::int64_t top_cache_ = 0;  // owner only: top when last looked at, never ahead of it
+    void use(Array* array, std::int64_t top) noexcept {
+        array_ = array;
+        slots_ = array->slots;
+        mask_ = array->size - 1;
+        limit_ = top + array->size;
+    }
+
+    // Owner only: the array, two words of it, and the index up to which it has room, for what top was when
+    // last looked at.
+    Array* array_;
+    Atomic<ForkChild*>* slots_;
+    std::int64_t mask_;
+    std::int64_t limit_;
     Atomic<std::int64_t> bottom_{0};
     [[maybe_unused]] char pad_[cache_line]{};
     Atomic<std::int64_t> top_{0};
