@@ -32,8 +32,11 @@ private:
     std::coroutine_handle<> suspend(std::coroutine_handle<> frame);
     [[nodiscard]] bool run();
     [[nodiscard]] bool arrive();
+    [[nodiscard]] HEDDLE_COLD bool turned_away(bool broken);
+    [[nodiscard]] HEDDLE_COLD bool look_again() noexcept;
+    [[nodiscard]] HEDDLE_NOINLINE bool trip() noexcept;
     [[nodiscard]] bool block();
-    [[nodiscard]] bool commit();
+    [[nodiscard]] HEDDLE_NOINLINE bool commit();
     void settle(bool interrupted);
     void leave_seat() noexcept;
     int finish();

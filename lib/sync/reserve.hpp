@@ -28,10 +28,13 @@ public:
 
     /// Throws std::bad_alloc if it is not full and cannot be filled.
     void require() {
-        // relaxed: who finds it full by a stale look was under way while it was
-        if (short_.load(relaxed)) [[unlikely]] {
+        if (!full()) [[unlikely]] {
             refill();
         }
+    }
+    [[nodiscard]] bool full() const noexcept {
+        return !short_.load(
+            relaxed);  // relaxed: who finds it full by a stale look was under way while it was
     }
     /// The same without throwing: true if it is full now.
     [[nodiscard]] bool fill() noexcept;

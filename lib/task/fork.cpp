@@ -167,9 +167,14 @@ TaskControl& control_of(Running running) {
     return running.is_child() ? control_of_child(*running.child(), true) : *running.control();
 }
 
+Waiter* waiter_at_hand() noexcept {
+    const WorkerContext* worker = this_worker;
+    return worker != nullptr && !worker->current.is_child() ? worker->current.control() : nullptr;
+}
+
 Waiter& current_waiter() {
-    if (this_worker != nullptr && !this_worker->current.is_child()) [[likely]] {
-        return *this_worker->current.control();
+    if (Waiter* waiter = waiter_at_hand(); waiter != nullptr) [[likely]] {
+        return *waiter;
     }
     return waiter_of_child();
 }

@@ -7,11 +7,17 @@
 namespace heddle::detail {
 
 namespace {
+
+/// The waiter, if it is the caller's to schedule now; else null.
+Waiter* claimed(WaitToken token) noexcept {
+    return token.who != nullptr && token.who->claim(token.seq) ? token.who : nullptr;
+}
 void wake_holder_of(WaitToken token) noexcept {
-    if (token.who != nullptr && token.who->claim(token.seq)) {
-        schedule(*token.who);
+    if (Waiter* who = claimed(token); who != nullptr) {
+        schedule(*who);
     }
 }
+
 }  // namespace
 
 void Permits::wake(WaitQueue& queue, std::int64_t n) noexcept {
@@ -27,9 +33,8 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
     Waiter* batch[batch_size];
     std::size_t ready = 0;
     for (; n > 0; --n) {
-        const WaitToken token = queue.resume_one();
-        if (token.who != nullptr && token.who->claim(token.seq)) {
-            batch[ready++] = token.who;
+        if (Waiter* who = claimed(queue.resume_one()); who != nullptr) {
+            batch[ready++] = who;
             if (ready == batch_size) {
                 schedule_batch(batch, ready);
                 ready = 0;
@@ -43,28 +48,59 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
     }
 }
 
-HEDDLE_FLATTEN bool Permits::give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
-    const LibraryPin pin;
+Permits::Given Permits::raise(std::int64_t n, std::int64_t bound) noexcept {
     std::int64_t w = word.load(acquire);  // acquire [permit]: a waiter makes the queue before it is counted
     for (;;) {
         if (std::max<std::int64_t>(w, 0) > bound - n) {  // with waiters no permit is free
-            return false;
+            return {false, w, nullptr};
         }
         // The queue is fetched before the RMW that gives: afterwards *this belongs to whoever got the permit.
         WaitQueue* waiters = w < 0 ? queue.load(acquire) : nullptr;    // acquire [permit]
         if (word.compare_exchange_weak(w, w + n, acq_rel, acquire)) {  // acq_rel [permit]; *this may be gone
-            if (w < 0) {
-                // Low bits that belong to the user of the word round towards more waiters, never fewer.
-                wake(*waiters, n == unit ? 1 : std::min(n / unit, (-w + unit - 1) / unit));
-            }
-            return true;
+            return {true, w, waiters};
         }
     }
 }
 
-bool Permits::enqueue(WaitToken token, WaitPlace& place) const noexcept {
+HEDDLE_FLATTEN bool Permits::give_one_slowly(std::int64_t bound, std::int64_t unit) noexcept {
+    Waiter* woken = nullptr;
+    {
+        const LibraryPin pin;
+        const Given given = raise(unit, bound);
+        if (!given.done) {
+            return false;
+        }
+        if (given.waiters != nullptr) {
+            woken = claimed(given.waiters->resume_one());
+        }
+    }
+    if (woken != nullptr) {
+        schedule(*woken);
+    }
+    return true;
+}
+
+bool Permits::give_slowly(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
     const LibraryPin pin;
-    return queue.load(acquire)->enqueue(token, place);  // acquire [permit]: made by prepare()
+    const Given given = raise(n, bound);
+    if (given.waiters != nullptr) {
+        // Low bits that belong to the user of the word round towards more waiters, never fewer.
+        wake(*given.waiters, std::min(n / unit, (-given.word + unit - 1) / unit));
+    }
+    return given.done;
+}
+
+namespace {
+
+HEDDLE_ALWAYS_INLINE bool enqueue_in(const Permits& permits, WaitToken token, WaitPlace& place) noexcept {
+    const LibraryPin pin;
+    return permits.queue.load(acquire)->enqueue(token, place);  // acquire [permit]: made by prepare()
+}
+
+}  // namespace
+
+bool Permits::enqueue(WaitToken token, WaitPlace& place) const noexcept {
+    return enqueue_in(*this, token, place);
 }
 
 bool Permits::abort(WaitPlace place, const Waiter& who, std::int64_t unit) noexcept {
@@ -86,9 +122,22 @@ HEDDLE_FLATTEN bool PermitAwaiter::suspend(std::coroutine_handle<> frame) {
         post_running_task(frame);
         return true;
     }
+    const WaitToken token = suspension_.begin_at_hand(frame);
+    if (token.who == nullptr || !permits_.prepared()) [[unlikely]] {
+        return suspend_slowly(frame);
+    }
+    return wait(token);
+}
+
+bool PermitAwaiter::suspend_slowly(std::coroutine_handle<> frame) {
     const WaitToken token = suspension_.begin(frame);
     permits_.prepare();  // up to here nothing has been taken
-    if (permits_.take(unit_) || !permits_.enqueue(token, place_)) {
+    return wait(token);
+}
+
+HEDDLE_ALWAYS_INLINE bool PermitAwaiter::wait(WaitToken token) noexcept {
+    Permits& permits = permits_;
+    if (permits.take(unit_) || !enqueue_in(permits, token, place_)) {
         suspension_.not_needed();
         return false;
     }

@@ -79,6 +79,10 @@ WaitQueue& WaitQueue::make(Atomic<WaitQueue*>& slot) {
 
 void WaitQueue::require_memory() { kept_segments.require(); }
 
+bool WaitQueue::ready(const Atomic<WaitQueue*>& slot) noexcept {
+    return kept_segments.full() && slot.load(acquire) != nullptr;  // acquire [link]
+}
+
 void WaitQueue::dispose(Atomic<WaitQueue*>& slot) noexcept {
     WaitQueue* queue = slot.load(acquire);  // acquire [link]
     if (queue != nullptr) {

@@ -59,13 +59,15 @@ struct Permits : Immovable {
                 return true;
             }
         }
-        return give_to_waiters(n, bound, unit);
+        return n == unit ? give_one_slowly(bound, unit) : give_slowly(n, bound, unit);
     }
     [[nodiscard]] std::int64_t count() const noexcept { return word.load(acquire); }  // acquire [permit]
 
     /// Before a take() that may make the caller a waiter: afterwards nothing can fail any more. Throws
     /// std::bad_alloc.
     void prepare() { static_cast<void>(WaitQueue::of(queue)); }
+    /// True: prepare() would find nothing to do.
+    [[nodiscard]] bool prepared() const noexcept { return WaitQueue::ready(queue); }
     /// Second step of a failed take(). False: a permit has arrived meanwhile.
     [[nodiscard]] bool enqueue(WaitToken token, WaitPlace& place) const noexcept;
     /// The waiter gives up. False: it has been granted a permit, which is now its to give back.
@@ -87,7 +89,15 @@ private:
         return false;
     }
     static void wake_many(WaitQueue& queue, std::int64_t n) noexcept;
-    HEDDLE_NOINLINE bool give_to_waiters(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
+    /// What the RMW that gives has found: the word, and the queue if somebody waits.
+    struct Given {
+        bool done;
+        std::int64_t word;
+        WaitQueue* waiters;
+    };
+    [[nodiscard]] Given raise(std::int64_t n, std::int64_t bound) noexcept;
+    HEDDLE_NOINLINE bool give_one_slowly(std::int64_t bound, std::int64_t unit) noexcept;
+    HEDDLE_NOINLINE bool give_slowly(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
 };
 static_assert(sizeof(Permits) == 16);
 
@@ -115,6 +125,8 @@ public:
 
 private:
     bool suspend(std::coroutine_handle<> frame);
+    HEDDLE_COLD bool suspend_slowly(std::coroutine_handle<> frame);
+    bool wait(WaitToken token) noexcept;
     [[noreturn]] HEDDLE_COLD void give_up();
 
     Permits& permits_;

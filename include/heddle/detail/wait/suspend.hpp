@@ -14,6 +14,8 @@ namespace heddle::detail {
 /// The task that runs on this worker. Gives a gather child its own control block on first use.
 /// Throws std::runtime_error("no running event loop") on a thread that is no worker.
 [[nodiscard]] Waiter& current_waiter();
+/// The same if it takes no more than a look, else null.
+[[nodiscard]] Waiter* waiter_at_hand() noexcept;
 /// The same on a worker, where it is too late to fail for lack of memory.
 [[nodiscard]] Waiter& current_waiter_always() noexcept;
 

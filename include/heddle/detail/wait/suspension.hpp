@@ -36,6 +36,16 @@ public:
         seq_ = me_->current_seq();
         return {me_, seq_};
     }
+    /// The same where it takes no more than a look, else a null token and nothing is done.
+    WaitToken begin_at_hand(std::coroutine_handle<> frame) noexcept {
+        Waiter* me = waiter_at_hand();
+        if (me == nullptr) [[unlikely]] {
+            return {};
+        }
+        me_ = me;
+        set_resume_point(*me, frame);
+        return again();
+    }
     WaitToken begin(WakeHook& hook) {
         me_ = &current_waiter();
         set_resume_hook(*me_, hook);
@@ -60,7 +70,11 @@ public:
     /// After the token has been published. True: asleep, nothing here may be touched any more. False: go
     /// on at once, interrupted() tells why.
     [[nodiscard]] bool commit(Cancellable mode = Cancellable::yes) noexcept {
-        return me_->park_undisturbed(seq_, mode) || commit_slowly(mode);
+        return commit_undisturbed(mode) || commit_slowly(mode);
+    }
+    /// What commit() mostly is. False: nothing is done, and commit() is next.
+    [[nodiscard]] bool commit_undisturbed(Cancellable mode = Cancellable::yes) noexcept {
+        return me_->park_undisturbed(seq_, mode);
     }
 
     /// The registration failed because the wake-up was there first: there is no suspension.

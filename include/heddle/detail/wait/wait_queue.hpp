@@ -32,6 +32,8 @@ public:
         WaitQueue* queue = slot.load(acquire);  // acquire [link]
         return queue != nullptr ? *queue : make(slot);
     }
+    /// True: of() would neither create nor throw.
+    [[nodiscard]] static bool ready(const Atomic<WaitQueue*>& slot) noexcept;
     /// For one more token that is to be put into an existing queue. Throws std::bad_alloc.
     static void require_memory();
     /// Retires the queue (if any) with all its segments. Needs no pin.

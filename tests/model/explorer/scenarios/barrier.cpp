@@ -66,6 +66,29 @@ void three() {
 }
 const Register r3{{"barrier.blocked", "four arrive at a barrier for two: two wait for a seat", three, 2, 0}};
 
+// The third and the fourth have waited before, so that their tokens are not those of the first two.
+void newcomers() {
+    Barrier barrier(2);
+    Event never;
+    std::atomic<int> passed{0};
+    const auto party = [&] {
+        require(arrive(barrier) >= 0, "broken by nobody");
+        ++passed;
+    };
+    const auto later = [&](unsigned self) {
+        cancel(self);
+        try {
+            await(never.wait());
+            require(false, "not cancelled");
+        } catch (const CancelledError&) {
+            party();
+        }
+    };
+    parallel({party, party, [&] { later(3); }, [&] { later(4); }});
+    require(passed == 4, "a round is not over");
+}
+const Register r11{{"barrier.newcomers", "a seat is taken while the round before is woken", newcomers, 2, 0}};
+
 // A party that was cancelled may still count: then the round is complete and the other one has passed. If
 // not, the other one waits for somebody else.
 void cancel_one() {
