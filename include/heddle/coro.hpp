@@ -97,6 +97,11 @@ struct CoroAccess {
         }
         return coro.frame_;
     }
+    /// The frame, or null; the caller owns it from now on.
+    template <class T>
+    static std::coroutine_handle<Promise<T>> release(Coro<T>& coro) noexcept {
+        return std::exchange(coro.frame_, nullptr);
+    }
     /// The same as startable(); the caller owns it from now on.
     template <class T>
     static std::coroutine_handle<Promise<T>> take(Coro<T>& coro) {

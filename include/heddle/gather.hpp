@@ -1,8 +1,8 @@
 #pragma once
 
+#include <heddle/detail/structure/many_children.hpp>
 #include <heddle/detail/structure/members.hpp>
 #include <heddle/detail/structure/scope.hpp>
-#include <heddle/detail/task/frame_pool.hpp>
 #include <heddle/task.hpp>
 
 #include <array>
@@ -74,14 +74,14 @@ using GatheredOne = std::conditional_t<Tolerant, Result<T>, OrMonostate<T>>;
 
 /// The result of one child after the join; unless Tolerant, it has ended with a value.
 template <bool Tolerant, class T>
-GatheredOne<Tolerant, T> gathered(const Coro<T>& coro, const ForkChild& child) {
+GatheredOne<Tolerant, T> gathered(const ForkChild& child) {
     if constexpr (Tolerant) {
-        if (std::exception_ptr error = completion_error(coro, child); error != nullptr) {
+        if (std::exception_ptr error = completion_error<T>(child); error != nullptr) {
             return Result<T>(std::move(error));
         }
-        return Result<T>(std::in_place, take_completion(coro));
+        return Result<T>(std::in_place, take_completion<T>(child));
     } else {
-        return take_completion(coro);
+        return take_completion<T>(child);
     }
 }
 
@@ -91,9 +91,8 @@ class GatherBase : Immovable {
 protected:
     explicit GatherBase(std::span<ForkChild> children) noexcept : scope_(children) {}
     std::coroutine_handle<> start(std::coroutine_handle<> parent) { return transfer(scope_.start(parent)); }
-    /// After the join: false if all that is left to do is to take the results.
-    [[nodiscard]] bool throws() const noexcept { return scope_.was_cancelled_or_failed(); }
-    /// Then: throws if the gather was cancelled, else gives the child whose error is to be thrown.
+    /// After a join that has not ended well: throws if the gather was cancelled, else gives the child whose
+    /// error is to be thrown.
     [[nodiscard]] const ForkChild& failed_child() {
         if constexpr (!Tolerant) {
             if (!scope_.was_cancelled()) {
@@ -105,27 +104,35 @@ protected:
     std::conditional_t<Tolerant, TolerantScope, FailFastScope> scope_;
 };
 
-/// What gather was given: a coroutine, or a task, and then the coroutine that waits for it.
+/// What gather was given: the frame of a coroutine, which its child keeps, or a task, for which the coroutine
+/// that waits is made when it starts.
 template <class Member>
 struct GatherMember;
 template <class T>
 struct GatherMember<Coro<T>> {
-    explicit GatherMember(Coro<T> given) noexcept : coro(std::move(given)) {}
-    void start(ForkScope& scope, ForkChild& child) { bind_child(scope, child, coro); }
-    Coro<T> coro;
+    GatherMember(Coro<T> given, ForkChild& child) noexcept {
+        child.frame = CoroAccess::release(given).address();
+    }
+    void start(ForkScope& scope, ForkChild& child) {
+        if (child.frame == nullptr || completion_of<T>(child).bound()) [[unlikely]] {
+            throw_coro_reused();
+        }
+        bind_child<T>(scope, child);
+    }
 };
 template <class T>
 struct GatherMember<Task<T>> {
-    explicit GatherMember(Task<T> given) noexcept : task(std::move(given)) {}
+    GatherMember(Task<T> given, ForkChild& child) noexcept : task(std::move(given)) { child.frame = nullptr; }
     void start(ForkScope& scope, ForkChild& child) {
         if (!task) {
             throw_coro_reused();
         }
-        coro = member_coro(std::move(task), scope, child);
-        bind_child(scope, child, coro);
+        Coro<T> waits = await_member(std::move(task), scope);
+        child.frame = CoroAccess::release(waits).address();
+        child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
+        bind_child<T>(scope, child);
     }
     Task<T> task;
-    Coro<T> coro;
 };
 
 template <std::size_t N>
@@ -143,12 +150,13 @@ class [[nodiscard("gather does nothing until it is co_awaited")]] GatherTuple
     using Results = std::tuple<GatheredOne<Tolerant, typename Members::value_type>...>;
 
 public:
-    explicit GatherTuple(Members... members) noexcept
-        : GatherBase<Tolerant>(Children::children), members_(std::move(members)...) {}
+    explicit GatherTuple(Members... members) noexcept : GatherTuple(Indices(), std::move(members)...) {}
     GatherTuple(GatherTuple&& other) noexcept
-        : GatherBase<Tolerant>(Children::children), joined_(other.joined_) {
-        if (!joined_) {
-            std::construct_at(&members_, std::move(other.members_));
+        : GatherBase<Tolerant>(Children::children),
+          members_(std::move(other.members_)),
+          joined_(std::exchange(other.joined_, true)) {
+        for (std::size_t i = 0; i < sizeof...(Members); ++i) {
+            Children::children[i].frame = other.children[i].frame;
         }
     }
     GatherTuple& operator=(GatherTuple&&) = delete;
@@ -156,7 +164,7 @@ public:
     GatherTuple& operator=(const GatherTuple&) = delete;
     HEDDLE_ALWAYS_INLINE ~GatherTuple() {
         if (!joined_) [[unlikely]] {  // not awaited
-            drop_members();
+            drop_frames();
         }
     }
 
@@ -169,7 +177,7 @@ public:
         return this->start(parent);
     }
     HEDDLE_ALWAYS_INLINE Results await_resume() {
-        if (this->throws()) [[unlikely]] {
+        if (!this->scope_.finish()) [[unlikely]] {
             rethrow(Indices());
         }
         const FramesEnd end{*this};
@@ -177,18 +185,34 @@ public:
     }
 
 private:
+    template <std::size_t... I>
+    GatherTuple(std::index_sequence<I...>, Members... members) noexcept
+        : GatherBase<Tolerant>(Children::children),
+          members_(GatherMember<Members>(std::move(members), Children::children[I])...) {}
+
     /// The children's frames go when they have been joined, however long the object stays.
     struct FramesEnd {
         explicit FramesEnd(GatherTuple& joined) noexcept : gather(joined) {}
         FramesEnd(const FramesEnd&) = delete;
         FramesEnd& operator=(const FramesEnd&) = delete;
-        ~FramesEnd() { gather.drop_members(); }
+        ~FramesEnd() { gather.end_frames(Indices()); }
         GatherTuple& gather;
     };
 
-    void drop_members() noexcept {
-        std::destroy_at(&members_);
+    /// Newest first: the next ones made get them in the order of the children.
+    template <std::size_t... I>
+    void end_frames(std::index_sequence<I...>) noexcept {
+        (destroy_frame(Children::children[sizeof...(I) - 1 - I]), ...);
         joined_ = true;
+    }
+
+    /// Not all of them need to have one.
+    HEDDLE_COLD void drop_frames() noexcept {
+        for (ForkChild& child : Children::children) {
+            if (child.frame != nullptr) {
+                destroy_frame(child);
+            }
+        }
     }
     template <std::size_t... I>
     void start_members(std::index_sequence<I...>) {
@@ -199,51 +223,37 @@ private:
         const FramesEnd end{*this};
         const ForkChild& failed = this->failed_child();
         ((&failed == &Children::children[I]
-              ? std::rethrow_exception(completion_error(std::get<I>(members_).coro, failed))
+              ? std::rethrow_exception(completion_error<typename Members::value_type>(failed))
               : static_cast<void>(0)),
          ...);
         std::terminate();  // it is one of them
     }
     template <std::size_t... I>
     Results collect(std::index_sequence<I...>) {
-        return {gathered<Tolerant>(std::get<I>(members_).coro, Children::children[I])...};
+        return {gathered<Tolerant, typename Members::value_type>(Children::children[I])...};
     }
 
-    union {
-        std::tuple<GatherMember<Members>...> members_;  // until they have been joined
-    };
-    bool joined_ = false;
+    [[no_unique_address]] std::tuple<GatherMember<Members>...> members_;
+    bool joined_ = false;  // or moved from: no frames
 };
 
-/// An array of ForkChild, which cannot move, from the pool of frames.
-class GatherVectorChildren : Immovable {
-public:
-    explicit GatherVectorChildren(std::size_t n)
-        : children(static_cast<ForkChild*>(frame_pool::allocate(bytes(n))), n) {
-        std::ranges::uninitialized_default_construct(children);
-    }
-    ~GatherVectorChildren() {
-        std::ranges::destroy(children);
-        frame_pool::deallocate(children.data(), bytes(children.size()));
-    }
-
-    std::span<ForkChild> children;
-
-private:
-    static constexpr std::size_t bytes(std::size_t n) noexcept { return (n > 0 ? n : 1) * sizeof(ForkChild); }
-};
-
+/// The same for any number of one type, from the co_await on.
 template <bool Tolerant, class T>
-class GatherVectorAwaiter : GatherVectorChildren, public GatherBase<Tolerant> {
+class GatherManyAwaiter : ManyChildren<T>, public GatherBase<Tolerant> {
+    using Children = ManyChildren<T>;
+
 public:
-    template <class Member>
-    explicit GatherVectorAwaiter(std::vector<Member>&& members)
-        : GatherVectorChildren(checked_size(members.size())),
-          GatherBase<Tolerant>(children),
-          coros_(as_coros(std::move(members))) {
-        for (std::size_t i = 0; i < coros_.size(); ++i) {
-            bind_child(this->scope_, children[i], coros_[i]);
+    explicit GatherManyAwaiter(Children&& coros) noexcept
+        : Children(std::move(coros)), GatherBase<Tolerant>(Children::all()) {
+        Children::bind(this->scope_);
+    }
+    explicit GatherManyAwaiter(std::vector<Task<T>>&& tasks)
+        : Children(tasks.size()), GatherBase<Tolerant>(Children::places()) {
+        for (Task<T>& task : tasks) {
+            ForkChild& child = Children::push_back(await_member(std::move(task), this->scope_));
+            child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
         }
+        Children::bind(this->scope_);
     }
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
@@ -251,61 +261,41 @@ public:
         return this->start(parent);
     }
     std::vector<GatheredOne<Tolerant, T>> await_resume() {
-        if (this->throws()) [[unlikely]] {
-            rethrow();
+        if (!this->scope_.finish()) [[unlikely]] {
+            std::rethrow_exception(completion_error<T>(this->failed_child()));
         }
         std::vector<GatheredOne<Tolerant, T>> results;
-        results.reserve(coros_.size());
-        for (std::size_t i = 0; i < coros_.size(); ++i) {
-            results.push_back(gathered<Tolerant>(coros_[i], children[i]));
+        results.reserve(Children::all().size());
+        for (const ForkChild& child : Children::all()) {
+            results.push_back(gathered<Tolerant, T>(child));
         }
         return results;
     }
-
-private:
-    [[noreturn]] HEDDLE_COLD void rethrow() {
-        const ForkChild& failed = this->failed_child();
-        std::rethrow_exception(
-            completion_error(coros_[static_cast<std::size_t>(&failed - children.data())], failed));
-    }
-    template <class Member>
-    std::vector<Coro<T>> as_coros(std::vector<Member>&& members) {
-        if constexpr (is_coro<Member>) {
-            return std::move(members);
-        } else {
-            std::vector<Coro<T>> coros;
-            coros.reserve(members.size());
-            for (std::size_t i = 0; i < members.size(); ++i) {
-                coros.push_back(member_coro(std::move(members[i]), this->scope_, children[i]));
-            }
-            return coros;
-        }
-    }
-    static std::size_t checked_size(std::size_t n) {
-        if (n >= ForkScope::count_mask) {
-            throw std::length_error("gather: too many children");
-        }
-        return n;
-    }
-    std::vector<Coro<T>> coros_;
 };
 
-/// The same for many of one type.
-template <bool Tolerant, class Member>
-class [[nodiscard("gather does nothing until it is co_awaited")]] GatherVector {
+/// What gather() returns for them: children, or a vector of tasks.
+template <bool Tolerant, class T, class Members>
+class [[nodiscard("gather does nothing until it is co_awaited")]] GatherMany {
 public:
-    explicit GatherVector(std::vector<Member> members) : members_(std::move(members)) {}
+    explicit GatherMany(Members members) noexcept : members_(std::move(members)) {}
     auto operator co_await() {
         if (std::exchange(awaited_, true)) {
             throw_coro_reused();
         }
-        return GatherVectorAwaiter<Tolerant, typename Member::value_type>(std::move(members_));
+        return GatherManyAwaiter<Tolerant, T>(std::move(members_));
     }
 
 private:
-    std::vector<Member> members_;
+    Members members_;
     bool awaited_ = false;
 };
+
+template <bool Tolerant, std::ranges::input_range R>
+auto gather_many(R&& range) {
+    using Member = decltype(as_member(std::declval<std::ranges::range_value_t<R>>()));
+    using Members = decltype(as_members(std::forward<R>(range)));
+    return GatherMany<Tolerant, typename Member::value_type, Members>(as_members(std::forward<R>(range)));
+}
 
 }  // namespace detail
 
@@ -325,15 +315,14 @@ auto gather(As&&... awaitables) {
 /// from 2^20 - 1 children on. O(children).
 template <detail::Awaitable A>
 auto gather(std::vector<A> awaitables) {
-    return detail::GatherVector<false, decltype(detail::as_member(std::declval<A>()))>(
-        detail::as_members(std::move(awaitables)));
+    return detail::gather_many<false>(std::move(awaitables));
 }
 /// The same for the elements of any range, which are moved out of a range that is given up:
 /// `gather(std::views::iota(0, 5) | std::views::transform(work))`.
 template <std::ranges::input_range R>
     requires detail::Awaitable<std::ranges::range_value_t<R>> && (!detail::Awaitable<R>)
 auto gather(R&& range) {
-    return gather(detail::listed(std::forward<R>(range)));
+    return detail::gather_many<false>(std::forward<R>(range));
 }
 /// gather that never throws a child's error: each child gives a Result.
 template <detail::Awaitable... As>
@@ -344,15 +333,14 @@ auto gather(ReturnExceptions, As&&... awaitables) {
 /// The same for any number of children of one type.
 template <detail::Awaitable A>
 auto gather(ReturnExceptions, std::vector<A> awaitables) {
-    return detail::GatherVector<true, decltype(detail::as_member(std::declval<A>()))>(
-        detail::as_members(std::move(awaitables)));
+    return detail::gather_many<true>(std::move(awaitables));
 }
 
 /// The same for the elements of any range.
 template <std::ranges::input_range R>
     requires detail::Awaitable<std::ranges::range_value_t<R>> && (!detail::Awaitable<R>)
-auto gather(ReturnExceptions tag, R&& range) {
-    return gather(tag, detail::listed(std::forward<R>(range)));
+auto gather(ReturnExceptions, R&& range) {
+    return detail::gather_many<true>(std::forward<R>(range));
 }
 
 }  // namespace heddle

@@ -197,13 +197,20 @@ void ForkScope::drop_controls() noexcept {
     }
 }
 
+bool ForkScope::finish_slowly() noexcept {
+    if (has_happened(has_controls)) {
+        drop_controls();
+    }
+    return !has_happened(is_cancelled | has_failure);
+}
+
 std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> frame) {
     WorkerContext& worker = *this_worker;
     parent_ = frame.address();
     owner_ = worker.current;
     outer_ = worker.scope;
-    if (children.empty() || ready_work_waits(worker) || !worker.forks.has_room(children.size() - 1))
-        [[unlikely]] {
+    // Of no children there is one less than any room.
+    if (!worker.forks.has_room(children.size() - 1) || ready_work_waits(worker)) [[unlikely]] {
         return start_slowly(worker);
     }
     return start_in_line(worker);
@@ -220,22 +227,21 @@ std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
     return start_in_line(worker);
 }
 
+/// Somebody may have to be woken for them.
+HEDDLE_ASIDE static void tell_of_forks(WorkerContext& worker) noexcept { forks_pushed(worker); }
+
 inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) noexcept {
     worker.scope = this;
     ForkChild* const first = children.data();
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
-    const bool was_empty =
-        worker.forks.push_reserved(on_deque, [last = first + on_deque](std::uint32_t i) { return last - i; });
+    ForkChild* next = first + on_deque;
+    const bool was_empty = worker.forks.push_reserved(on_deque, [&next] { return next--; });
     worker.current = Running(first);
     // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
-    return was_empty ? first_pushed(worker, first->code()) : first->code();
-}
-
-/// Out of line, and called last, so that start() needs no registers of its callers.
-std::coroutine_handle<> ForkScope::first_pushed(WorkerContext& worker,
-                                                std::coroutine_handle<> next) noexcept {
-    forks_pushed(worker);
-    return next;
+    if (was_empty) [[unlikely]] {
+        tell_of_forks(worker);
+    }
+    return first->code();
 }
 
 std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
@@ -252,6 +258,7 @@ std::coroutine_handle<> ForkScope::start_as_tasks(WorkerContext& worker) {
         for (const ForkChild& child : children) {
             complete_child(child, true);
         }
+        drop_controls();
         throw;
     }
     for (const ForkChild& child : children) {
@@ -317,6 +324,7 @@ std::coroutine_handle<> ForkScope::go_on_later() noexcept {
 
 /// The owner has no more children to run in line: waits for the detached ones.
 std::coroutine_handle<> ForkScope::park() noexcept {
+    on_wake = &ForkScope::on_wake_parent;
     const WaitToken token = std::construct_at(&suspension_)->begin_always(*this);
     return wait_for_rest(token.seq, static_cast<std::uint32_t>(children.size()) - away);
 }

@@ -13,10 +13,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <list>
 #include <memory>
 #include <numeric>
-#include <ranges>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -372,31 +370,6 @@ TEST_P(GatherApi, AwaitedTwiceThrows) {
         EXPECT_EQ(third, std::vector<int>{3});
         const std::string many = co_await ending(many_again(of_many));
         EXPECT_EQ(many, "cannot reuse already awaited coroutine");
-    });
-}
-
-TEST_P(GatherApi, AnyRangeOfAwaitables) {
-    auto work = [](int n) -> Coro<int> {
-        co_await yield();
-        co_return n* n;
-    };
-    run([&]() -> Coro<void> {
-        auto squares = gather(std::views::iota(1, 5) | std::views::transform(work));
-        const std::vector<int> results = co_await squares;
-        EXPECT_EQ(results, (std::vector<int>{1, 4, 9, 16}));
-        std::list<Task<int>> tasks;
-        for (int n = 5; n < 8; ++n) {
-            tasks.push_back(create_task(work(n)));
-        }
-        auto both = gather(tasks);  // the caller keeps its handles
-        const std::vector<int> more = co_await both;
-        EXPECT_EQ(more, (std::vector<int>{25, 36, 49}));
-        EXPECT_EQ(tasks.size(), 3U);
-        std::list<Coro<int>> coros;
-        coros.push_back(work(9));
-        auto last = gather(return_exceptions, std::move(coros));
-        const std::vector<Result<int>> kept = co_await last;
-        EXPECT_EQ(kept.at(0).value(), 81);
     });
 }
 

@@ -37,7 +37,7 @@ TEST(ForkDequeTest, TheOwnerTakesTheNewestFirst) {
 
 TEST(ForkDequeTest, SeveralArePublishedTogether) {
     ForkDeque deque;
-    const auto children = [](std::uint32_t i) { return child(i); };
+    const auto children = [i = std::size_t{0}]() mutable { return child(i++); };
     EXPECT_FALSE(deque.push_reserved(0, children)) << "nothing that a sleeper could have missed";
     EXPECT_TRUE(deque.looks_empty());
     deque.reserve(3);

@@ -4,6 +4,7 @@
 #include <heddle/gather.hpp>
 
 #include <array>
+#include <ranges>
 #include <utility>
 
 namespace peer {
@@ -68,13 +69,12 @@ Coro<int> queens(int column, Board<N> board) {
     if (found == 0) {
         co_return 0;
     }
-    std::vector<Coro<int>> placements;
-    placements.reserve(found);
-    for (std::size_t i = 0; i < found; ++i) {
+    const auto place = [&](std::size_t i) {
         board[static_cast<std::size_t>(column)] = rows[i];
-        placements.push_back(queens<N>(column + 1, board));
-    }
-    const auto solutions = co_await gather(std::move(placements));
+        return queens<N>(column + 1, board);
+    };
+    auto placements = gather(std::views::iota(std::size_t{0}, found) | std::views::transform(place));
+    const auto solutions = co_await placements;
     int sum = 0;
     for (const int n : solutions) {
         sum += n;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <heddle/detail/structure/scope.hpp>
+#include <heddle/detail/structure/many_children.hpp>
 #include <heddle/task.hpp>
 
 #include <algorithm>
@@ -37,6 +37,7 @@ private:
     ControlRef control_;
 };
 
+/// The code of a child of `scope` that stands for a task.
 template <class T>
 Coro<T> await_member(Task<T> task, const ForkScope& scope) {
     ControlRef control = TaskAccess::ref(task);
@@ -54,44 +55,20 @@ auto as_member(A&& awaitable) {
     return as_coro(std::forward<A>(awaitable));
 }
 
-template <class A>
-auto as_members(std::vector<A> all) {
-    if constexpr (is_task<A> || is_coro<A>) {
-        return all;
-    } else {
-        std::vector<decltype(as_member(std::declval<A>()))> members;
-        members.reserve(all.size());
-        for (A& one : all) {
-            members.push_back(as_member(std::move(one)));
-        }
-        return members;
-    }
-}
-
-template <class T>
-Coro<T> member_coro(Coro<T> coro, const ForkScope& scope, ForkChild& child) noexcept {
-    static_cast<void>(scope);
-    static_cast<void>(child);
-    return coro;
-}
-template <class T>
-Coro<T> member_coro(Task<T> task, const ForkScope& scope, ForkChild& child) {
-    child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
-    return await_member(std::move(task), scope);
-}
-
-/// The elements as a vector.
+/// The elements: tasks as a vector, all others as children.
 template <std::ranges::input_range R>
-auto listed(R&& range) {
-    std::vector<std::ranges::range_value_t<R>> all;
+auto as_members(R&& range) {
+    using Member = decltype(as_member(std::declval<std::ranges::range_value_t<R>>()));
+    using T = typename Member::value_type;
+    std::conditional_t<is_task<Member>, std::vector<Task<T>>, ManyChildren<T>> all;
     if constexpr (std::ranges::sized_range<R>) {
         all.reserve(static_cast<std::size_t>(std::ranges::size(range)));
     }
     for (auto&& one : range) {
         if constexpr (std::is_lvalue_reference_v<R> || std::ranges::view<std::remove_cvref_t<R>>) {
-            all.push_back(std::forward<decltype(one)>(one));
+            all.push_back(as_member(std::forward<decltype(one)>(one)));
         } else {
-            all.push_back(std::move(one));
+            all.push_back(as_member(std::move(one)));
         }
     }
     return all;

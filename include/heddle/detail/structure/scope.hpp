@@ -30,13 +30,21 @@ struct TolerantScope : ForkScope {
         : ForkScope(all, [](ForkScope&, ForkChild&) noexcept {}) {}
 };
 
-/// Makes `coro` the child's code.
+/// How the coroutine of a child ended, or is to go on when it ends.
 template <class T>
-void bind_child(ForkScope& scope, ForkChild& child, const Coro<T>& coro) {
-    auto frame = CoroAccess::startable(coro);
-    child.bind(scope, frame);
-    frame.promise().completion.then_join(child);
+[[nodiscard]] Completion<Stored<T>>& completion_of(const ForkChild& child) noexcept {
+    return CoroFrame<T>::from_address(child.frame).promise().completion;
 }
+
+/// Makes the child, which has its frame, one of `scope`.
+template <class T>
+void bind_child(ForkScope& scope, ForkChild& child) noexcept {
+    child.scope = &scope;
+    completion_of<T>(child).then_join(child);
+}
+
+/// The frame of a child that has one goes.
+inline void destroy_frame(ForkChild& child) noexcept { child.code().destroy(); }
 
 /// What a void result becomes where a value is needed.
 template <class T>
@@ -44,20 +52,20 @@ using OrMonostate = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
 /// Of a child that has ended with a value.
 template <class T>
-OrMonostate<T> take_completion(const Coro<T>& coro) {
+OrMonostate<T> take_completion(const ForkChild& child) {
     if constexpr (std::is_void_v<T>) {
         return {};
     } else {
-        return unwrap<T>(std::move(CoroAccess::frame(coro).promise().completion.value()));
+        return unwrap<T>(std::move(completion_of<T>(child).value()));
     }
 }
 
 template <class T>
-[[nodiscard]] std::exception_ptr completion_error(const Coro<T>& coro, const ForkChild& child) {
-    auto& completion = CoroAccess::frame(coro).promise().completion;
+[[nodiscard]] std::exception_ptr completion_error(const ForkChild& child) {
     if (child.never_ran()) {
         return std::make_exception_ptr(CancelledError());
     }
+    auto& completion = completion_of<T>(child);
     return completion.kind() == Outcome::value ? nullptr : completion.error();
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <heddle/detail/structure/scope.hpp>
+#include <heddle/detail/structure/many_children.hpp>
 
 #include <coroutine>
 #include <exception>
 #include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace heddle::detail {
 
@@ -18,16 +17,14 @@ public:
     /// Throws what the first helper that failed ended with.
     void rethrow_failure() const {
         if (first_failed_ != nullptr) {
-            std::rethrow_exception(completion_of(*first_failed_).error());
+            std::rethrow_exception(completion_of<void>(*first_failed_).error());
         }
     }
 
 private:
-    static Completion<Void>& completion_of(const ForkChild& child) noexcept {
-        return std::coroutine_handle<Promise<void>>::from_address(child.frame).promise().completion;
-    }
     static void helper_ended(ForkScope& scope, ForkChild& child) noexcept {
-        if (!child.never_ran() && completion_of(child).kind() == Outcome::error && scope.first_to_fail()) {
+        if (!child.never_ran() && completion_of<void>(child).kind() == Outcome::error &&
+            scope.first_to_fail()) {
             static_cast<WatchScope&>(scope).first_failed_ = &child;
             if (!scope.was_cancelled()) {
                 scope.cancel_children();
@@ -43,8 +40,8 @@ private:
 /// have been cancelled and have ended all the same).
 class Watch : Immovable {
 public:
-    void reserve(std::size_t n) { coros_.reserve(n); }
-    void add(Coro<void> helper) { coros_.push_back(std::move(helper)); }
+    void reserve(std::size_t n) { children_.reserve(n); }
+    void add(Coro<void> helper) { children_.push_back(std::move(helper)); }
     /// From a helper: cancels the other helpers; unless the task was asked to stop, for then they have been
     /// cancelled, and a second request would only hit them while they clean up.
     void stop() noexcept {
@@ -53,16 +50,13 @@ public:
         }
     }
 
-    [[nodiscard]] bool await_ready() const noexcept { return coros_.empty(); }
+    [[nodiscard]] bool await_ready() const noexcept { return children_.empty(); }
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<> parent) {
-        children_ = std::make_unique<ForkChild[]>(coros_.size());
-        scope_ = std::make_unique<WatchScope>(std::span(children_.get(), coros_.size()));
-        for (std::size_t i = 0; i < coros_.size(); ++i) {
-            bind_child(*scope_, children_[i], coros_[i]);
-        }
+        scope_ = std::make_unique<WatchScope>(children_.all());
+        children_.bind(*scope_);
         return transfer(scope_->start(parent));
     }
-    bool await_resume() { return scope_ == nullptr || !scope_->was_cancelled(); }
+    bool await_resume() { return scope_ == nullptr || scope_->finish() || !scope_->was_cancelled(); }
     /// Throws what a helper failed with, if one did (out of memory).
     void rethrow_failure() const {
         if (scope_ != nullptr) {
@@ -73,8 +67,7 @@ public:
     [[noreturn]] void raise_cancelled() { throw_cancelled(scope_->parent_waiter()); }
 
 private:
-    std::vector<Coro<void>> coros_;
-    std::unique_ptr<ForkChild[]> children_;  // NOLINT(modernize-avoid-c-arrays): ForkChild cannot move
+    ManyChildren<void> children_;
     std::unique_ptr<WatchScope> scope_;
 };
 

@@ -34,7 +34,7 @@ namespace heddle::detail {
 struct ForkScope;
 
 struct ForkChild : Immovable {
-    ForkScope* scope;  // these two: when its code is known
+    ForkScope* scope;  // these two: from when they are known
     void* frame;
     Atomic<std::uintptr_t> control{0};
 
@@ -44,10 +44,6 @@ struct ForkChild : Immovable {
     static constexpr std::uintptr_t starts_anyway_bit = 8;  // has to pass a cancellation on to a Task
     static constexpr std::uintptr_t bits = 15;
 
-    void bind(ForkScope& to, std::coroutine_handle<> what) noexcept {
-        scope = &to;
-        frame = what.address();
-    }
     [[nodiscard]] std::coroutine_handle<> code() const noexcept {
         return std::coroutine_handle<>::from_address(frame);
     }
@@ -70,12 +66,8 @@ struct ForkScope : WakeHook {
 
     /// `failed` is called on the thread of a child that ended with an error or cancelled, before it joins.
     ForkScope(std::span<ForkChild> all, OnError failed) noexcept
-        : WakeHook{&ForkScope::on_wake_parent}, children(all), on_error(failed), join(all.size()) {}
-    ~ForkScope() {
-        if (has_happened(has_controls)) [[unlikely]] {
-            drop_controls();
-        }
-    }
+        : children(all), on_error(failed), join(all.size()) {}
+    ~ForkScope() = default;
     ForkScope(const ForkScope&) = delete;
     ForkScope& operator=(const ForkScope&) = delete;
 
@@ -84,11 +76,12 @@ struct ForkScope : WakeHook {
     /// Any thread that knows the scope alive: a child, or the parent.
     void cancel_children() noexcept;
 
+    /// The parent goes on: call it once. True if all have ended with values, and nobody has cancelled them.
+    [[nodiscard]] bool finish() noexcept {
+        return happened_.load(acquire) == 0 || finish_slowly();  // acquire [happened]
+    }
     /// The parent was asked to stop while it waited.
     [[nodiscard]] bool was_cancelled() const noexcept { return has_happened(is_cancelled); }
-    [[nodiscard]] bool was_cancelled_or_failed() const noexcept {
-        return has_happened(is_cancelled | has_failure);
-    }
     /// For on_error: true for the first child that asks.
     [[nodiscard]] bool first_to_fail() noexcept {
         return (happened_.fetch_or(has_failure, acq_rel) & has_failure) == 0;  // acq_rel [happened]
@@ -122,14 +115,13 @@ private:
     [[nodiscard]] bool has_happened(std::uint32_t what) const noexcept {
         return (happened_.load(acquire) & what) != 0;  // acquire [happened]
     }
+    [[nodiscard]] HEDDLE_COLD bool finish_slowly() noexcept;
     void drop_controls() noexcept;
     [[nodiscard]] std::coroutine_handle<> parent() const noexcept {
         return std::coroutine_handle<>::from_address(parent_);
     }
     [[nodiscard]] std::coroutine_handle<> start_in_line(WorkerContext& worker) noexcept;
     [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> start_slowly(WorkerContext& worker);
-    [[nodiscard]] HEDDLE_COLD static std::coroutine_handle<> first_pushed(
-        WorkerContext& worker, std::coroutine_handle<> next) noexcept;
     [[nodiscard]] std::coroutine_handle<> start_as_tasks(WorkerContext& worker);
     [[nodiscard]] static bool starts(const ForkChild* child) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_in_line(WorkerContext& worker, ForkChild& child) noexcept;

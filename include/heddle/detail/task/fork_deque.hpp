@@ -28,7 +28,7 @@ public:
     /// Room for `n` more, as far as is known without asking the thieves. Owner.
     [[nodiscard]] bool has_room(std::size_t n) const noexcept {
         // relaxed: owner writes
-        return bottom_.load(relaxed) + static_cast<std::int64_t>(n) <= limit_;
+        return n <= static_cast<std::size_t>(limit_ - bottom_.load(relaxed));
     }
     /// Room for `n` more, so that pushing them does not fail. Owner; throws std::bad_alloc.
     void reserve(std::size_t n) {
@@ -43,21 +43,25 @@ public:
         if (b >= limit_) [[unlikely]] {
             make_room(b + 1);
         }
-        return push_reserved(1, [child](std::uint32_t) { return child; });
+        return push_reserved(1, [child] { return child; });
     }
-    /// Pushes child(0), ... child(n - 1). Needs: reserve(n) before. True if the deque was empty, and is not
-    /// now.
-    template <class ChildAt>
-    bool push_reserved(std::uint32_t n, ChildAt child) noexcept {
+    /// Pushes what `n` calls of next() give. Needs: reserve(n) before. True if the deque was empty, and is
+    /// not now.
+    template <class Next>
+    bool push_reserved(std::uint32_t n, Next next) noexcept {
         const std::int64_t b = bottom_.load(relaxed);  // relaxed: owner writes
+        if (n == 0) [[unlikely]] {
+            return false;
+        }
         Atomic<ForkChild*>* const slots = slots_;
         const std::int64_t mask = mask_;
+        slots[b & mask].store(next(), relaxed);  // relaxed: published by bottom
         HEDDLE_NO_UNROLL
-        for (std::uint32_t i = 0; i < n; ++i) {
-            slots[(b + i) & mask].store(child(i), relaxed);  // relaxed: published by bottom
+        for (std::int64_t i = b + 1; i != b + n; ++i) {
+            slots[i & mask].store(next(), relaxed);  // relaxed: published by bottom
         }
-        bottom_.store(b + n, release);             // release [push]: all of them at once
-        return top_.load(relaxed) >= b && n != 0;  // relaxed: a hint
+        bottom_.store(b + n, release);   // release [push]: all of them at once
+        return top_.load(relaxed) >= b;  // relaxed: a hint
     }
 
     /// Null: empty, thieves have taken the rest.

@@ -39,11 +39,13 @@ public:
     [[nodiscard]] bool bound() const noexcept { return word_ != 0; }
 
     [[nodiscard]] bool joins() const noexcept { return (word_ & of_child) != 0; }
-    /// joins() and a value, in one comparison.
-    [[nodiscard]] bool joins_with_value() const noexcept {
-        return (word_ & (of_child | kind_mask)) == (of_child | bits(Outcome::value));
-    }
     [[nodiscard]] ForkChild& child() const noexcept { return *static_cast<ForkChild*>(address()); }
+    /// joins() and a value, in one comparison.
+    [[nodiscard]] bool joins_with_value() const noexcept { return (word_ & low_bits) == with_value; }
+    /// The child, if so: without a mask.
+    [[nodiscard]] ForkChild& child_with_value() const noexcept {
+        return *reinterpret_cast<ForkChild*>(word_ - with_value);
+    }
     /// Unless it joins. Null: the task ends.
     [[nodiscard]] std::coroutine_handle<> caller() const noexcept {
         return std::coroutine_handle<>::from_address((word_ & ~kind_mask) != task ? address() : nullptr);
@@ -85,9 +87,9 @@ private:
     static constexpr std::uintptr_t bits(Outcome kind) noexcept {
         return static_cast<std::uintptr_t>(kind) << kind_shift;
     }
-    [[nodiscard]] void* address() const noexcept {
-        return reinterpret_cast<void*>(word_ & ~(of_child | kind_mask));
-    }
+    static constexpr std::uintptr_t low_bits = of_child | kind_mask;
+    static constexpr std::uintptr_t with_value = of_child | bits(Outcome::value);
+    [[nodiscard]] void* address() const noexcept { return reinterpret_cast<void*>(word_ & ~low_bits); }
     void ends_with(Outcome kind) noexcept {
         std::uintptr_t word = word_ | bits(kind);
         // Hides from the compiler that one byte changes: the load of all eight, which follows at once, would
@@ -157,7 +159,7 @@ struct FinalAwaiter {
     HEDDLE_SUSPEND std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
         auto& completion = self.promise().completion;
         if (completion.joins_with_value()) {
-            return transfer(fork_finished(completion.child()));
+            return transfer(fork_finished(completion.child_with_value()));
         }
         if (completion.joins()) [[unlikely]] {
             return transfer(fork_finished_slowly(completion.child(), true));

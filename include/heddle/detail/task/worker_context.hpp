@@ -15,7 +15,7 @@ struct ForkScope;
 /// Who runs: a task's control block, or a forked child that has none yet (tag 1).
 class Running {
 public:
-    Running() noexcept = default;
+    Running() noexcept = default;  // of none with {}, else undefined
     explicit Running(TaskControl* control) noexcept : bits_(reinterpret_cast<std::uintptr_t>(control)) {}
     explicit Running(ForkChild* child) noexcept : bits_(reinterpret_cast<std::uintptr_t>(child) | 1U) {}
     [[nodiscard]] bool is_child() const noexcept { return (bits_ & 1U) != 0; }
@@ -25,13 +25,13 @@ public:
     }
 
 private:
-    std::uintptr_t bits_ = 0;
+    std::uintptr_t bits_;
 };
 
 /// The part of a worker that tasks deal with. One per worker thread, touched by that thread only (thieves
 /// use the deque).
 struct WorkerContext : Immovable {
-    Running current;             // whose code runs on this thread now
+    Running current{};           // whose code runs on this thread now
     ForkScope* scope = nullptr;  // innermost gather whose children run in line here
     Scheduler* scheduler = nullptr;
 

@@ -24,7 +24,7 @@ struct Children {
     void push_both(std::size_t i) {
         written[i] = written[i + 1] = 1;
         deque.reserve(2);
-        deque.push_reserved(2, [&](std::uint32_t k) { return &all[i + k]; });
+        deque.push_reserved(2, [next = &all[i]]() mutable { return next++; });
     }
     bool run(ForkChild* child) {
         if (child == nullptr) {
