@@ -1,4 +1,4 @@
-/* The protocol of lib/primitives/barrier.cpp: seats, one word, and a queue for those who find no seat.
+/* The protocol of lib/primitives/barrier_block.hpp and barrier.cpp: seats, one word, and a queue for those who find no seat.
  *
  *   word  = { state, gen, arrived }       every d_step on it is one load or one successful CAS
  *   seat  = FREE | TAKEN | a token: party + 2, marked with the generation; its seq lies next to it, plain
