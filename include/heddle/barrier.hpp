@@ -33,7 +33,7 @@ private:
     [[nodiscard]] bool run();
     [[nodiscard]] bool arrive();
     [[nodiscard]] HEDDLE_COLD bool turned_away(bool broken);
-    [[nodiscard]] HEDDLE_COLD bool look_again() noexcept;
+    [[nodiscard]] HEDDLE_COLD bool stand_up() noexcept;
     [[nodiscard]] HEDDLE_NOINLINE bool trip() noexcept;
     [[nodiscard]] bool block();
     [[nodiscard]] HEDDLE_NOINLINE bool commit();

@@ -36,15 +36,20 @@ public:
     Coro(std::coroutine_handle<promise_type> frame) noexcept : frame_(frame) {}
     Coro(Coro&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
     Coro& operator=(Coro&& other) noexcept {
-        if (this != &other) {
-            destroy();
-            frame_ = std::exchange(other.frame_, nullptr);
+        // What the old one destroys may look at this.
+        const auto old = std::exchange(frame_, std::exchange(other.frame_, nullptr));
+        if (old) {
+            old.destroy();
         }
         return *this;
     }
     Coro(const Coro&) = delete;
     Coro& operator=(const Coro&) = delete;
-    ~Coro() { destroy(); }
+    ~Coro() {
+        if (frame_) {
+            frame_.destroy();
+        }
+    }
 
     /// Runs the coroutine in the awaiting task and gives its result. If cancelled: the request is delivered
     /// at whatever the coroutine itself waits for. Throws what the coroutine throws; std::runtime_error if it
@@ -53,12 +58,6 @@ public:
 
 private:
     friend struct detail::CoroAccess;
-    void destroy() noexcept {
-        if (frame_) {
-            frame_.destroy();
-        }
-    }
-
     std::coroutine_handle<promise_type> frame_;
 };
 

@@ -6,12 +6,12 @@
 #include <heddle/task.hpp>
 
 #include <array>
-#include <memory>
+#include <exception>
 #include <ranges>
 #include <span>
-#include <stdexcept>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace heddle {
@@ -113,12 +113,7 @@ struct GatherMember<Coro<T>> {
     GatherMember(Coro<T> given, ForkChild& child) noexcept {
         child.frame = CoroAccess::release(given).address();
     }
-    void start(ForkScope& scope, ForkChild& child) {
-        if (child.frame == nullptr || completion_of<T>(child).bound()) [[unlikely]] {
-            throw_coro_reused();
-        }
-        bind_child<T>(scope, child);
-    }
+    void start(ForkScope& scope, ForkChild& child) { bind_child<T>(scope, child); }
 };
 template <class T>
 struct GatherMember<Task<T>> {
@@ -243,7 +238,7 @@ class GatherManyAwaiter : ManyChildren<T>, public GatherBase<Tolerant> {
     using Children = ManyChildren<T>;
 
 public:
-    explicit GatherManyAwaiter(Children&& coros) noexcept
+    explicit GatherManyAwaiter(Children&& coros)
         : Children(std::move(coros)), GatherBase<Tolerant>(Children::all()) {
         Children::bind(this->scope_);
     }
@@ -278,6 +273,12 @@ template <bool Tolerant, class T, class Members>
 class [[nodiscard("gather does nothing until it is co_awaited")]] GatherMany {
 public:
     explicit GatherMany(Members members) noexcept : members_(std::move(members)) {}
+    GatherMany(GatherMany&& other) noexcept
+        : members_(std::move(other.members_)), awaited_(std::exchange(other.awaited_, true)) {}
+    GatherMany& operator=(GatherMany&&) = delete;
+    GatherMany(const GatherMany&) = delete;
+    GatherMany& operator=(const GatherMany&) = delete;
+    ~GatherMany() = default;
     auto operator co_await() {
         if (std::exchange(awaited_, true)) {
             throw_coro_reused();

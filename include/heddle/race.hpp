@@ -141,7 +141,8 @@ auto race(As&&... awaitables) {
     return detail::race_tuple(std::tuple(detail::as_coro(std::forward<As>(awaitables))...), std::move(tasks),
                               std::index_sequence_for<As...>{});
 }
-/// The same for any number of one type. Throws std::invalid_argument if there are none.
+/// The same for any number of one type. Throws std::invalid_argument if there are none, std::length_error
+/// from 2^20 - 1 on.
 template <detail::Awaitable A>
 auto race(std::vector<A> awaitables) {
     if (awaitables.empty()) {

@@ -58,7 +58,6 @@ template <class T>
 Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) {
     WaitState state;
     state.return_when = options.return_when;
-    state.watch.reserve(tasks.size() + 1);
     std::size_t running = 0;
     bool over = false;
     for (const Task<T>& task : tasks) {
@@ -95,8 +94,8 @@ Coro<Waited<T>> wait_for_tasks(std::vector<Task<T>> tasks, WaitOptions options) 
 
 /// asyncio.wait: waits until all tasks (or the first, or the first error) have ended, or the time is over;
 /// neither throws their errors nor cancels them. What is done and what is pending is judged at the end of the
-/// wait. Throws std::invalid_argument if there are no tasks. If cancelled: the tasks go on. O(n log n) for n
-/// tasks.
+/// wait. Throws std::invalid_argument if there are no tasks, std::length_error if 2^20 - 2 or more of them
+/// still run. If cancelled: the tasks go on. O(n log n) for n tasks.
 template <detail::RangeOfTasks Tasks>
 auto wait(Tasks&& tasks, WaitOptions options = {}) {
     auto distinct = detail::distinct_tasks(std::forward<Tasks>(tasks));

@@ -55,7 +55,7 @@ HEDDLE_FLATTEN bool BarrierAwaiter::arrive() {
     std::uint64_t w = block_.word.load(relaxed);  // relaxed: the CAS validates it
     for (;;) {
         if (state_of(w) != filling || generation_of(w) != generation_) [[unlikely]] {
-            return look_again();
+            return stand_up();
         }
         const bool last = arrived_in(w) + 1 == block_.parties;
         if (block_.word.compare_exchange_weak(w, last ? next_round(w) : w + arrived_one, acq_rel,
@@ -74,10 +74,10 @@ bool BarrierAwaiter::turned_away(bool broken) {
         return block();
     }
     end_ = End::aborted;
-    return look_again();
+    return stand_up();
 }
 
-bool BarrierAwaiter::look_again() noexcept {
+bool BarrierAwaiter::stand_up() noexcept {
     leave_seat();
     return false;
 }

@@ -4,6 +4,7 @@
 #include <heddle/event.hpp>
 
 #include <array>
+#include <cstdint>
 #include <memory>
 #include <utility>
 

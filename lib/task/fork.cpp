@@ -209,7 +209,7 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> frame) {
     parent_ = frame.address();
     owner_ = worker.current;
     outer_ = worker.scope;
-    // Of no children there is one less than any room.
+    // Without children: one less than none is more than any room.
     if (!worker.forks.has_room(children.size() - 1) || ready_work_waits(worker)) [[unlikely]] {
         return start_slowly(worker);
     }

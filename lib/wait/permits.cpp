@@ -48,7 +48,7 @@ HEDDLE_NOINLINE void Permits::wake_many(WaitQueue& queue, std::int64_t n) noexce
     }
 }
 
-Permits::Given Permits::raise(std::int64_t n, std::int64_t bound) noexcept {
+Permits::Given Permits::count_up(std::int64_t n, std::int64_t bound) noexcept {
     std::int64_t w = word.load(acquire);  // acquire [permit]: a waiter makes the queue before it is counted
     for (;;) {
         if (std::max<std::int64_t>(w, 0) > bound - n) {  // with waiters no permit is free
@@ -66,7 +66,7 @@ HEDDLE_FLATTEN bool Permits::give_one_slowly(std::int64_t bound, std::int64_t un
     Waiter* woken = nullptr;
     {
         const LibraryPin pin;
-        const Given given = raise(unit, bound);
+        const Given given = count_up(unit, bound);
         if (!given.done) {
             return false;
         }
@@ -82,7 +82,7 @@ HEDDLE_FLATTEN bool Permits::give_one_slowly(std::int64_t bound, std::int64_t un
 
 bool Permits::give_slowly(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept {
     const LibraryPin pin;
-    const Given given = raise(n, bound);
+    const Given given = count_up(n, bound);
     if (given.waiters != nullptr) {
         // Low bits that belong to the user of the word round towards more waiters, never fewer.
         wake(*given.waiters, std::min(n / unit, (-given.word + unit - 1) / unit));

@@ -1,6 +1,7 @@
 #include "support/ending.hpp"
 #include "support/fixture.hpp"
 #include "support/probe.hpp"
+#include <heddle/event.hpp>
 #include <heddle/gather.hpp>
 
 #include <gtest/gtest.h>
@@ -45,6 +46,22 @@ TEST_P(GatherRange, AnyRangeOfAwaitables) {
     });
 }
 
+// What a range gives a reference to is copied first.
+TEST_P(GatherRange, OfWhatIsNotItsOwn) {
+    run([&]() -> Coro<void> {
+        Event event;
+        event.set();
+        auto const_ones = {event.wait(), event.wait()};
+        auto of_list = gather(const_ones);
+        const std::vector<bool> first = co_await of_list;
+        EXPECT_EQ(first, (std::vector<bool>{true, true}));
+        auto ones = std::vector{event.wait()};
+        auto of_lvalue = gather(std::views::all(ones));
+        const std::vector<bool> second = co_await of_lvalue;
+        EXPECT_EQ(second, std::vector<bool>{true});
+    });
+}
+
 // Nobody knows how many there will be.
 TEST_P(GatherRange, WithoutASize) {
     auto work = [](int n) -> Coro<int> {
@@ -83,10 +100,10 @@ TEST_P(GatherRange, OneThatHasBeenAwaitedBefore) {
         coros.push_back(good(Probe(counts)));
         const int used = co_await *std::next(coros.begin());
         EXPECT_EQ(used, 1);
-        auto all = [](std::list<Coro<int>> given) -> Coro<std::vector<int>> {
-            co_return co_await gather(std::move(given));
-        };
-        const std::string end = co_await ending(all(std::move(coros)));
+        auto all = gather(std::move(coros));  // says nothing yet
+        EXPECT_EQ(counts.alive, 2);
+        auto awaited = [](auto& given) -> Coro<std::vector<int>> { co_return co_await given; };
+        const std::string end = co_await ending(awaited(all));
         EXPECT_EQ(end, "cannot reuse already awaited coroutine");
     });
     EXPECT_EQ(counts.alive, 0);
@@ -103,6 +120,9 @@ TEST_P(GatherRange, MovedBeforeItIsAwaited) {
                             std::views::transform([&](int n) { return child(Probe(counts, n)); }));
         EXPECT_EQ(counts.alive, 20);
         auto second = std::move(first);
+        auto awaited = [](auto& given) -> Coro<std::vector<int>> { co_return co_await given; };
+        const std::string end = co_await ending(awaited(first));
+        EXPECT_EQ(end, "cannot reuse already awaited coroutine");
         const std::vector<int> results = co_await second;
         EXPECT_EQ(counts.alive, 0);
         EXPECT_EQ(std::accumulate(results.begin(), results.end(), 0), 190);

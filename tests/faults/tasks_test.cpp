@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <ranges>
 #include <string>
 #include <utility>
 #include <vector>
@@ -177,6 +178,20 @@ struct Gathered : Scenario {
         }
         const std::vector<int> results = co_await gather(std::move(all));
         EXPECT_EQ(results.size(), 5U);
+        auto odd = [](int n) { return n % 2 == 1; };
+        auto made = [](int n) { return give(n); };
+        auto unknown =
+            gather(std::views::iota(0, 20) | std::views::filter(odd) | std::views::transform(made));
+        const std::vector<int> of_range = co_await unknown;
+        EXPECT_EQ(of_range.size(), 10U);
+        std::vector<Task<int>> tasks;
+        for (int i = 0; i < 3; ++i) {
+            tasks.push_back(create_task(give(i)));
+        }
+        const std::vector<int> of_tasks = co_await gather(std::move(tasks));
+        EXPECT_EQ(of_tasks.size(), 3U);
+        const auto pair = co_await gather(create_task(give(1)), create_task(leaf(2)));
+        EXPECT_EQ(std::get<0>(pair) + std::get<1>(pair), 3);
         auto kept = co_await gather(return_exceptions, give(1), leaf(2));
         if (std::get<0>(kept)) {
             EXPECT_EQ(std::get<0>(kept).value(), 1);

@@ -26,7 +26,11 @@ public:
     ManyChildren(const ManyChildren&) = delete;
     ManyChildren& operator=(const ManyChildren&) = delete;
     ~ManyChildren() {
-        std::ranges::for_each(all(), destroy_frame);
+        for (ForkChild& child : all()) {
+            if (child.frame != nullptr) {
+                destroy_frame(child);
+            }
+        }
         free_block(first_, room_);
     }
 
@@ -39,7 +43,7 @@ public:
             return;
         }
         if (room >= ForkScope::count_mask) {
-            throw std::length_error("gather: too many children");
+            throw std::length_error("too many children");
         }
         auto* block = static_cast<ForkChild*>(frame_pool::allocate(room * sizeof(ForkChild)));
         for (std::size_t i = 0; i < n_; ++i) {
@@ -47,18 +51,19 @@ public:
         }
         free_block(std::exchange(first_, block), std::exchange(room_, room));
     }
-    /// The same; std::runtime_error if `coro` has been awaited before.
+    /// The same. What is set in the child before the next one is added may be lost.
     ForkChild& push_back(Coro<T> coro) {
         if (n_ == room_) [[unlikely]] {
             constexpr std::size_t most = ForkScope::count_mask - 1;
             reserve(n_ < most ? std::clamp<std::size_t>(2 * n_, 4, most) : n_ + 1);
         }
         ForkChild& child = *std::construct_at(first_ + n_);
-        child.frame = CoroAccess::take(coro).address();
+        child.frame = CoroAccess::release(coro).address();
         ++n_;
         return child;
     }
-    void bind(ForkScope& scope) noexcept {
+    /// Throws std::runtime_error if one of the coroutines has been awaited before.
+    void bind(ForkScope& scope) {
         for (ForkChild& child : all()) {
             bind_child<T>(scope, child);
         }

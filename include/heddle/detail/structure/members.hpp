@@ -58,7 +58,8 @@ auto as_member(A&& awaitable) {
 /// The elements: tasks as a vector, all others as children.
 template <std::ranges::input_range R>
 auto as_members(R&& range) {
-    using Member = decltype(as_member(std::declval<std::ranges::range_value_t<R>>()));
+    using Value = std::ranges::range_value_t<R>;
+    using Member = decltype(as_member(std::declval<Value>()));
     using T = typename Member::value_type;
     std::conditional_t<is_task<Member>, std::vector<Task<T>>, ManyChildren<T>> all;
     if constexpr (std::ranges::sized_range<R>) {
@@ -66,12 +67,17 @@ auto as_members(R&& range) {
     }
     for (auto&& one : range) {
         if constexpr (std::is_lvalue_reference_v<R> || std::ranges::view<std::remove_cvref_t<R>>) {
-            all.push_back(as_member(std::forward<decltype(one)>(one)));
+            all.push_back(as_member(Value(std::forward<decltype(one)>(one))));
         } else {
-            all.push_back(as_member(std::move(one)));
+            all.push_back(as_member(Value(std::move(one))));
         }
     }
     return all;
+}
+
+template <class T>
+std::vector<Task<T>> as_members(std::vector<Task<T>>&& tasks) noexcept {
+    return std::move(tasks);
 }
 
 /// A collection of tasks, all of one type.

@@ -11,7 +11,7 @@ namespace heddle::detail {
 struct FailFastScope : ForkScope {
     explicit FailFastScope(std::span<ForkChild> all) noexcept
         : ForkScope(all, &FailFastScope::child_failed) {}
-    ForkChild* first_failed;  // if was_failed(): written by that child, before it joins
+    ForkChild* first_failed;  // once first_to_fail() has said so: written by that child, before it joins
 
 private:
     static void child_failed(ForkScope& scope, ForkChild& child) noexcept {
@@ -36,9 +36,13 @@ template <class T>
     return CoroFrame<T>::from_address(child.frame).promise().completion;
 }
 
-/// Makes the child, which has its frame, one of `scope`.
+/// Makes the child, which has been given its frame, one of `scope`. Throws std::runtime_error if there was
+/// none left to give, or its coroutine has been awaited before.
 template <class T>
-void bind_child(ForkScope& scope, ForkChild& child) noexcept {
+void bind_child(ForkScope& scope, ForkChild& child) {
+    if (child.frame == nullptr || completion_of<T>(child).bound()) [[unlikely]] {
+        throw_coro_reused();
+    }
     child.scope = &scope;
     completion_of<T>(child).then_join(child);
 }

@@ -40,7 +40,6 @@ private:
 /// have been cancelled and have ended all the same).
 class Watch : Immovable {
 public:
-    void reserve(std::size_t n) { children_.reserve(n); }
     void add(Coro<void> helper) { children_.push_back(std::move(helper)); }
     /// From a helper: cancels the other helpers; unless the task was asked to stop, for then they have been
     /// cancelled, and a second request would only hit them while they clean up.

@@ -26,8 +26,8 @@
 //         DETACHED is set by whoever takes the child out of the line, before anybody else can run it.
 //         NEVER_RAN is set by who finds it cancelled before its first step, STARTS_ANYWAY before the scope
 //         starts. 0: nothing has happened to it.
-// [happened] what is out of the ordinary with a scope, in one word, so that its parent looks once. Set by a
-//         release before the child concerned joins or is cancelled; acquired by whoever asks.
+// [happened] what is out of the ordinary with a scope, in one word, so that its parent looks once. Set before
+//         the child concerned joins or is cancelled, by a release unless it is only asked for after the join.
 
 namespace heddle::detail {
 
@@ -76,7 +76,8 @@ struct ForkScope : WakeHook {
     /// Any thread that knows the scope alive: a child, or the parent.
     void cancel_children() noexcept;
 
-    /// The parent goes on: call it once. True if all have ended with values, and nobody has cancelled them.
+    /// The parent goes on: call it once. True if on_error has noted no failure, and the parent was not asked
+    /// to stop.
     [[nodiscard]] bool finish() noexcept {
         return happened_.load(acquire) == 0 || finish_slowly();  // acquire [happened]
     }
@@ -99,7 +100,7 @@ struct ForkScope : WakeHook {
     OnError on_error;
     Atomic<std::uint64_t> join;
     Atomic<TaskControl*> parent_block;  // the block of the owner, once a child is detached
-    // A block of the owner, or of its nearest ancestor that has one, once somebody has looked for it.
+    // Once somebody has looked for it: the block of the owner, or of the nearest ancestor that had one then.
     Atomic<TaskControl*> nearest{nullptr};
     std::uint32_t away = 0;      // detached children, as far as known; owner's thread only
     std::uint32_t on_deque = 0;  // owner's thread only
@@ -115,7 +116,7 @@ private:
     [[nodiscard]] bool has_happened(std::uint32_t what) const noexcept {
         return (happened_.load(acquire) & what) != 0;  // acquire [happened]
     }
-    [[nodiscard]] HEDDLE_COLD bool finish_slowly() noexcept;
+    [[nodiscard]] HEDDLE_NOINLINE bool finish_slowly() noexcept;
     void drop_controls() noexcept;
     [[nodiscard]] std::coroutine_handle<> parent() const noexcept {
         return std::coroutine_handle<>::from_address(parent_);

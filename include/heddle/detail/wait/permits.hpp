@@ -95,7 +95,7 @@ private:
         std::int64_t word;
         WaitQueue* waiters;
     };
-    [[nodiscard]] Given raise(std::int64_t n, std::int64_t bound) noexcept;
+    [[nodiscard]] Given count_up(std::int64_t n, std::int64_t bound) noexcept;
     HEDDLE_NOINLINE bool give_one_slowly(std::int64_t bound, std::int64_t unit) noexcept;
     HEDDLE_NOINLINE bool give_slowly(std::int64_t n, std::int64_t bound, std::int64_t unit) noexcept;
 };
@@ -126,7 +126,7 @@ public:
 private:
     bool suspend(std::coroutine_handle<> frame);
     HEDDLE_COLD bool suspend_slowly(std::coroutine_handle<> frame);
-    bool wait(WaitToken token) noexcept;
+    inline bool wait(WaitToken token) noexcept;
     [[noreturn]] HEDDLE_COLD void give_up();
 
     Permits& permits_;
