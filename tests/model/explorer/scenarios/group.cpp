@@ -136,6 +136,29 @@ void gather_only_cancelled() {
 const Register r8{{"gather.only_cancelled", "the cancellation reaches children at their start",
                    gather_only_cancelled, 2, 0}};
 
+// Both that fail may be under way before either tells; nothing but the failure ends the third.
+void gather_fails() {
+    Event never_set;
+    parallel({[&] {
+                  try {
+                      await(gather(waits_then(never_set, 1), fails(), fails()));
+                      fail("no error");
+                  } catch (const std::runtime_error&) {
+                      return;
+                  }
+              },
+              [&] {
+                  steal_child(1);
+                  work();
+              },
+              [&] {
+                  steal_child(1);
+                  work();
+              }});
+}
+const Register r11{
+    {"gather.fails", "two children fail, perhaps at once, and end the third", gather_fails, 2, 0}};
+
 // The thief of a grandchild makes the block of a child in line, which then waits itself.
 Coro<int> gathers_and_waits(Event& event) {
     auto [a, b, c] = co_await gather(gives(1), waits_then(event, 2), gives(3));
