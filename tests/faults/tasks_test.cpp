@@ -190,7 +190,7 @@ struct Gathered : Scenario {
         }
         const std::vector<int> of_tasks = co_await gather(std::move(tasks));
         EXPECT_EQ(of_tasks.size(), 3U);
-        const auto pair = co_await gather(create_task(give(1)), create_task(leaf(2)));
+        const auto pair = co_await gather(create_task(give(1)), create_task(give(2)));
         EXPECT_EQ(std::get<0>(pair) + std::get<1>(pair), 3);
         auto kept = co_await gather(return_exceptions, give(1), leaf(2));
         if (std::get<0>(kept)) {
