@@ -134,6 +134,9 @@ void join_detached(ForkChild& child) noexcept {
     }
 }
 
+/// Somebody may have to be woken for them.
+HEDDLE_ASIDE void tell_of_forks(WorkerContext& worker) noexcept { forks_pushed(worker); }
+
 HEDDLE_COLD Waiter& waiter_of_child() {
     if (this_worker == nullptr) {
         throw std::runtime_error("no running event loop");
@@ -226,9 +229,6 @@ std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
     worker.forks.reserve(children.size() - 1);  // nothing has begun yet
     return start_in_line(worker);
 }
-
-/// Somebody may have to be woken for them.
-HEDDLE_ASIDE static void tell_of_forks(WorkerContext& worker) noexcept { forks_pushed(worker); }
 
 inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) noexcept {
     worker.scope = this;
