@@ -119,10 +119,7 @@ template <class T>
 struct GatherMember<Task<T>> {
     GatherMember(Task<T> given, ForkChild& child) noexcept : task(std::move(given)) { child.frame = nullptr; }
     void start(ForkScope& scope, ForkChild& child) {
-        if (!task) {
-            throw_coro_reused();
-        }
-        Coro<T> waits = await_member(std::move(task), scope);
+        Coro<T> waits = member_coro(std::move(task), scope);
         child.frame = CoroAccess::release(waits).address();
         child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
         bind_child<T>(scope, child);
@@ -245,7 +242,7 @@ public:
     explicit GatherManyAwaiter(std::vector<Task<T>>&& tasks)
         : Children(tasks.size()), GatherBase<Tolerant>(Children::places()) {
         for (Task<T>& task : tasks) {
-            ForkChild& child = Children::push_back(await_member(std::move(task), this->scope_));
+            ForkChild& child = Children::push_back(member_coro(std::move(task), this->scope_));
             child.control.store(ForkChild::starts_anyway_bit, relaxed);  // relaxed: not shared yet
         }
         Children::bind(this->scope_);

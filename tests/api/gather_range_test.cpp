@@ -111,6 +111,22 @@ TEST_P(GatherRange, OneThatHasBeenAwaitedBefore) {
     EXPECT_EQ(counts.alive, 0);
 }
 
+TEST_P(GatherRange, ATaskThatIsNone) {
+    run([&]() -> Coro<void> {
+        std::vector<Task<int>> tasks;
+        tasks.push_back(create_task(give(1)));
+        tasks.emplace_back();
+        const Task<int> kept = tasks.front();
+        auto all = gather(std::move(tasks));
+        auto awaited = [](auto& given) -> Coro<std::vector<int>> { co_return co_await given; };
+        const std::string end = co_await ending(awaited(all));
+        EXPECT_EQ(end, "cannot reuse already awaited coroutine");
+        const int value = co_await kept;
+        EXPECT_EQ(value, 1);
+        EXPECT_EQ(kept.cancelling(), 0);
+    });
+}
+
 TEST_P(GatherRange, MovedBeforeItIsAwaited) {
     ProbeCounts counts;
     auto child = [](Probe probe) -> Coro<int> {

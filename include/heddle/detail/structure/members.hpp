@@ -37,12 +37,21 @@ private:
     ControlRef control_;
 };
 
-/// The code of a child of `scope` that stands for a task.
 template <class T>
 Coro<T> await_member(Task<T> task, const ForkScope& scope) {
     ControlRef control = TaskAccess::ref(task);
     task = Task<T>();
     co_return co_await MemberAwaiter<T>(std::move(control), scope);
+}
+
+/// The code of a child of `scope` that stands for a task; it passes a cancellation on even if it comes before
+/// its first step, so the child is to be marked starts_anyway. Throws std::runtime_error without a task.
+template <class T>
+Coro<T> member_coro(Task<T> task, const ForkScope& scope) {
+    if (!task) {
+        throw_coro_reused();
+    }
+    return await_member(std::move(task), scope);
 }
 
 template <class T>
