@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-// Seam 1: what waiting needs of tasks. current_waiter() and its kin are in fork.cpp.
+// Seam 1: what waiting needs of tasks. current_waiter() and its kin are in fork_control.cpp.
 
 namespace heddle::detail {
 

@@ -123,7 +123,7 @@ private:
     }
     [[nodiscard]] std::coroutine_handle<> start_in_line(WorkerContext& worker) noexcept;
     [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> start_slowly(WorkerContext& worker);
-    [[nodiscard]] std::coroutine_handle<> start_as_tasks(WorkerContext& worker);
+    [[nodiscard]] std::coroutine_handle<> start_as_tasks();
     [[nodiscard]] static bool starts(const ForkChild* child) noexcept;
     [[nodiscard]] std::coroutine_handle<> run_in_line(WorkerContext& worker, ForkChild& child) noexcept;
     [[nodiscard]] HEDDLE_COLD std::coroutine_handle<> not_in_line(WorkerContext& worker,

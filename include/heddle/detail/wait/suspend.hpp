@@ -1,7 +1,7 @@
 #pragma once
 
 // SEAM 1. What waiting needs from the layers above: who waits, and how it is made to run again. Declared
-// here, defined by the tasks (lib/task/suspend.cpp, fork.cpp), resolved by the linker.
+// here, defined by the tasks (lib/task/suspend.cpp, fork_control.cpp), resolved by the linker.
 
 #include <heddle/detail/wait/waiter.hpp>
 
