@@ -86,7 +86,13 @@ public:
     /// Without waiting. False: there is no item for us. Throws QueueShutDown if none will ever come.
     bool try_get(std::optional<T>& out) {
         const EpochPin pin;
-        if (take_out([&](auto& take) { return container_.try_pop(*this, take); }, out)) {
+        bool crowded = false;
+        if (take_out([&](auto& take)
+                         HEDDLE_INLINE_CLOSURE { return container_.try_pop(*this, take, crowded); },
+                     out)) {
+            if (crowded) [[unlikely]] {
+                give_way();
+            }
             return true;
         }
         return try_get_stepwise(out);

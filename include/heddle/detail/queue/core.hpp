@@ -1,5 +1,6 @@
 #pragma once
 
+#include <heddle/detail/queue/backoff.hpp>
 #include <heddle/detail/queue/join_word.hpp>
 #include <heddle/detail/queue/word.hpp>
 #include <heddle/detail/wait/permits.hpp>
@@ -77,7 +78,12 @@ public:
         }
         if constexpr (Numbered) {
             if (done > 0) {
-                give(items, done);  // the Queue may be gone, this block is held by the pin
+                // the Queue may be gone, this block is held by the pin
+                const std::int64_t old = give(items, done);
+                if (QueueBackoff::crowded(this, old, old + static_cast<std::int64_t>(done) * one))
+                    [[unlikely]] {
+                    give_way();
+                }
             }
         } else if (n > 0) {  // who has drawn nothing must not find it sealed by himself
             end_uncounted(n, done);
@@ -94,6 +100,8 @@ public:
 
     /// Takes an item's permit, if there is one now: always when the queue is sealed.
     [[nodiscard]] bool try_take_item();
+    /// Too many work here at once: lets others.
+    void give_way() const noexcept { QueueBackoff::give_way(this, items.word); }
     /// Takes a slot on a plain thread, waiting for it if need be.
     void wait_for_slot(const char* what);
     [[noreturn]] void throw_no_slot() const;
@@ -114,13 +122,14 @@ protected:
     void dropped();
 
 private:
-    /// In one RMW, where nobody is refused.
-    static void give(Permits& permits, std::size_t n) {
+    /// In one RMW, where nobody is refused; returns what the word was.
+    static std::int64_t give(Permits& permits, std::size_t n) {
         // acq_rel [items], [slots]
         const std::int64_t old = permits.word.fetch_add(static_cast<std::int64_t>(n) * one, acq_rel);
         if (old < 0) [[unlikely]] {
             wake(permits, std::min(static_cast<std::int64_t>(n), -QueueWord::count(old)));
         }
+        return old;
     }
     HEDDLE_NOINLINE static void wake(Permits& permits, std::int64_t n);
     HEDDLE_NOINLINE void not_put(std::size_t n) noexcept;

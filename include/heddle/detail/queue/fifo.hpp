@@ -103,8 +103,9 @@ public:
     }
 
     /// Takes a permit, and calls `take(T&)` on the oldest value and destroys it. False: no permit, or closed.
+    /// `crowded`: the caller should give_way() when it has finished.
     template <class Take>
-    HEDDLE_ALWAYS_INLINE bool try_pop(QueueCore& core, Take&& take) {
+    HEDDLE_ALWAYS_INLINE bool try_pop(QueueCore& core, Take&& take, bool& crowded) {
         Segment* segment = head_.load(acquire);          // acquire [link]
         std::int64_t w = core.items.word.load(acquire);  // acquire [items]
         while (w >= QueueCore::one && (w & QueueWord::closed) == 0) {
@@ -114,6 +115,7 @@ public:
                 w = core.items.word.load(acquire);  // acquire [items]
             } else if (core.items.word.compare_exchange_weak(w, QueueWord::drawn(w) - QueueCore::one, acq_rel,
                                                              acquire)) {  // acq_rel [items]
+                crowded = QueueBackoff::crowded(&core, w, QueueWord::drawn(w) - QueueCore::one);
                 if (take_from(segment->cell[i], take) || pop(core, take)) [[likely]] {
                     return true;
                 }

@@ -35,7 +35,7 @@ public:
     }
     /// Takes nothing: the permit is to be taken first.
     template <class Take>
-    static bool try_pop(QueueCore&, Take&&) noexcept {
+    static bool try_pop(QueueCore&, Take&&, bool&) noexcept {
         return false;
     }
     /// With a permit taken. False: it is sealed, and nothing is left (`all`: or shut down at once).
