@@ -24,15 +24,19 @@ namespace heddle::detail {
 /// What a thread knows of a queue that it has used.
 class QueueBackoff {
 public:
-    /// After an operation of this thread that changed the word of `queue` from `was` to `now`. True: it
-    /// should give_way() once it has finished.
-    HEDDLE_ALWAYS_INLINE static bool crowded(const void* queue, std::int64_t was, std::int64_t now) noexcept {
+    /// After an operation of this thread that changed the word of `queue` from `was` to `now`: whether it was
+    /// the last to change it before, too. Else it is to ask crowded().
+    HEDDLE_ALWAYS_INLINE static bool alone(const void* queue, std::int64_t was, std::int64_t now) noexcept {
         const std::size_t place = place_of(queue);
         if (seen[place] == was) [[likely]] {
             seen[place] = now;
-            return false;
+            return true;
         }
-        return others_came(queue, was, now);
+        return false;
+    }
+    /// The same. True: it should give_way() once it has finished.
+    HEDDLE_ALWAYS_INLINE static bool crowded(const void* queue, std::int64_t was, std::int64_t now) noexcept {
+        return !alone(queue, was, now) && others_came(queue, was, now);
     }
     /// Lets others work on `word`, the one of `queue`, as long as they make good use of it.
     HEDDLE_COLD static void give_way(const void* queue, const Atomic<std::int64_t>& word) noexcept;

@@ -28,13 +28,20 @@ public:
 
     /// Without waiting. False: there is no slot, and `value` is as it was.
     bool try_put(T& value) {
-        const EpochPin pin;
-        Spot spot = container_.spot();
-        if (!draw<true>(spot, 1)) {
-            return false;
+        if constexpr (at_once) {
+            if (EpochRecord* pin = epoch_try_pin(); pin != nullptr) [[likely]] {
+                Spot spot = container_.spot();
+                std::int64_t w = slots.word.load(acquire);  // acquire [slots]
+                while (w >= slot_cost && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w)) {
+                    if (slots.word.compare_exchange_weak(w, QueueWord::drawn(w) - slot_cost, acq_rel,
+                                                         acquire)) {  // acq_rel [slots]
+                        return put_at_once(*pin, spot, value);
+                    }
+                }
+                epoch_unpin(*pin);
+            }
         }
-        store(spot, value);
-        return true;
+        return try_put_step_by_step(value);
     }
     /// With a slot taken.
     void put(T& value) {
@@ -85,26 +92,20 @@ public:
 
     /// Without waiting. False: there is no item for us. Throws QueueShutDown if none will ever come.
     bool try_get(std::optional<T>& out) {
-        const EpochPin pin;
-        bool crowded = false;
-        if (take_out([&](auto& take)
-                         HEDDLE_INLINE_CLOSURE { return container_.try_pop(*this, take, crowded); },
-                     out)) {
-            if (crowded) [[unlikely]] {
-                give_way();
+        if constexpr (at_once) {
+            if (EpochRecord* pin = epoch_try_pin(); pin != nullptr) [[likely]] {
+                Spot spot = container_.first();
+                std::int64_t w = items.word.load(acquire);  // acquire [items]
+                while (w >= one && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w)) {
+                    if (items.word.compare_exchange_weak(w, drawn_with_item(w), acq_rel,
+                                                         acquire)) {  // acq_rel [items]
+                        return get_at_once(*pin, spot, w, out);
+                    }
+                }
+                epoch_unpin(*pin);
             }
-            return true;
         }
-        return try_get_stepwise(out);
-    }
-    /// The same in two steps.
-    HEDDLE_NOINLINE bool try_get_stepwise(std::optional<T>& out) {
-        const EpochPin pin;
-        if (!try_take_item()) {
-            return false;
-        }
-        get(out);
-        return true;
+        return try_get_step_by_step(out);
     }
     /// Up to `wanted` items that can be had without waiting: none if there are none for us.
     std::vector<T> try_get(std::size_t wanted) {
@@ -163,6 +164,89 @@ public:
     }
 
 private:
+    // The way of a put or get that meets nobody calls nothing that comes back, so that it saves no registers.
+    // Where it turns out to be another way, that goes on from there.
+
+    static constexpr bool at_once = Container::numbered && Container::nothrow;
+
+    static std::int64_t drawn_with_item(std::int64_t w) noexcept { return QueueWord::drawn(w) - one; }
+
+    /// With a slot taken and the number drawn.
+    HEDDLE_ALWAYS_INLINE bool put_at_once(EpochRecord& pin, Spot spot, T& value) {
+        if (!Container::store_at_once(spot, value)) [[unlikely]] {
+            return put_late(pin, spot, value);
+        }
+        const std::int64_t old = items.word.fetch_add(one, acq_rel);  // acq_rel [items]
+        if (old < 0 || !QueueBackoff::alone(this, old, old + one)) [[unlikely]] {
+            return end_put_slowly(pin, old);
+        }
+        epoch_unpin(pin);
+        return true;
+    }
+    HEDDLE_NOINLINE bool put_late(EpochRecord& outer, Spot spot, T& value) {
+        const EpochPin pin;
+        epoch_unpin(outer);
+        std::optional<T> again;
+        Container::take_back(spot, again);
+        store_elsewhere(spot, value, again);
+        end_put<true>(1, 1);
+        return true;
+    }
+    HEDDLE_NOINLINE bool end_put_slowly(EpochRecord& outer, std::int64_t old) {
+        const EpochPin pin;
+        epoch_unpin(outer);
+        has_given(items, old, 1);
+        give_way_if_crowded(old, old + one);
+        return true;
+    }
+    /// With an item's permit taken and its number drawn: the word was `w`.
+    HEDDLE_ALWAYS_INLINE bool get_at_once(EpochRecord& pin, Spot spot, std::int64_t w,
+                                          std::optional<T>& out) {
+        if (!Container::take_at_once(spot, out)) [[unlikely]] {
+            return get_late(pin, spot, out);
+        }
+        const std::int64_t old = bounded() ? slots.word.fetch_add(one, acq_rel) : 0;  // acq_rel [slots]
+        if (old < 0 || !QueueBackoff::alone(this, w, drawn_with_item(w))) [[unlikely]] {
+            return end_get_slowly(pin, old, w);
+        }
+        epoch_unpin(pin);
+        return true;
+    }
+    HEDDLE_NOINLINE bool get_late(EpochRecord& outer, Spot spot, std::optional<T>& out) {
+        const EpochPin pin;
+        epoch_unpin(outer);
+        if (take_out([&](auto& take) { return container_.take_late(*this, spot, take); }, out)) {
+            return true;
+        }
+        give_items_back(1);  // sealed meanwhile
+        return try_get_step_by_step(out);
+    }
+    HEDDLE_NOINLINE bool end_get_slowly(EpochRecord& outer, std::int64_t old, std::int64_t w) {
+        const EpochPin pin;
+        epoch_unpin(outer);
+        has_given(slots, old, 1);
+        give_way_if_crowded(w, drawn_with_item(w));
+        return true;
+    }
+
+    HEDDLE_NOINLINE bool try_put_step_by_step(T& value) {
+        const EpochPin pin;
+        Spot spot = container_.spot();
+        if (!draw<true>(spot, 1)) {
+            return false;
+        }
+        store(spot, value);
+        return true;
+    }
+    HEDDLE_NOINLINE bool try_get_step_by_step(std::optional<T>& out) {
+        const EpochPin pin;
+        if (!try_take_item()) {
+            return false;
+        }
+        get(out);
+        return true;
+    }
+
     /// Draws the numbers of `n` puts, and takes a slot in the same step if asked to: false if there is none.
     /// Throws QueueShutDown, std::bad_alloc.
     template <bool WithSlot>

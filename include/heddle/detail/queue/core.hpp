@@ -80,10 +80,7 @@ public:
             if (done > 0) {
                 // the Queue may be gone, this block is held by the pin
                 const std::int64_t old = give(items, done);
-                if (QueueBackoff::crowded(this, old, old + static_cast<std::int64_t>(done) * one))
-                    [[unlikely]] {
-                    give_way();
-                }
+                give_way_if_crowded(old, old + static_cast<std::int64_t>(done) * one);
             }
         } else if (n > 0) {  // who has drawn nothing must not find it sealed by himself
             end_uncounted(n, done);
@@ -100,8 +97,6 @@ public:
 
     /// Takes an item's permit, if there is one now: always when the queue is sealed.
     [[nodiscard]] bool try_take_item();
-    /// Too many work here at once: lets others.
-    void give_way() const noexcept { QueueBackoff::give_way(this, items.word); }
     /// Takes a slot on a plain thread, waiting for it if need be.
     void wait_for_slot(const char* what);
     [[noreturn]] void throw_no_slot() const;
@@ -118,6 +113,18 @@ public:
 
 protected:
     ~QueueCore() = default;
+    /// After the RMW that gave `n` permits to a word that was `old`.
+    static void has_given(Permits& permits, std::int64_t old, std::int64_t n) {
+        if (old < 0) [[unlikely]] {
+            wake(permits, std::min(n, -QueueWord::count(old)));
+        }
+    }
+    /// At the end of an operation that changed the word of the items.
+    void give_way_if_crowded(std::int64_t was, std::int64_t now) const noexcept {
+        if (QueueBackoff::crowded(this, was, now)) [[unlikely]] {
+            QueueBackoff::give_way(this, items.word);
+        }
+    }
     /// One item has been dropped.
     void dropped();
 
@@ -126,9 +133,7 @@ private:
     static std::int64_t give(Permits& permits, std::size_t n) {
         // acq_rel [items], [slots]
         const std::int64_t old = permits.word.fetch_add(static_cast<std::int64_t>(n) * one, acq_rel);
-        if (old < 0) [[unlikely]] {
-            wake(permits, std::min(static_cast<std::int64_t>(n), -QueueWord::count(old)));
-        }
+        has_given(permits, old, static_cast<std::int64_t>(n));
         return old;
     }
     HEDDLE_NOINLINE static void wake(Permits& permits, std::int64_t n);

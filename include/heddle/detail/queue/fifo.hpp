@@ -82,17 +82,24 @@ public:
     /// Moves `from` in. False: the cell is spoilt, the value is in `again`, which `from` may refer to. Throws
     /// what moving a T throws.
     HEDDLE_ALWAYS_INLINE static bool store(Spot spot, T& from, std::optional<T>& again) {
+        if (store_at_once(spot, from)) [[likely]] {
+            return true;
+        }
+        take_back(spot, again);
+        return false;
+    }
+    /// The same in two steps. False: the value is to be taken back.
+    [[nodiscard]] HEDDLE_ALWAYS_INLINE static bool store_at_once(Spot spot, T& from) noexcept(nothrow) {
         Cell& cell = spot.segment->cell[spot.cell];
         ::new (cell.storage()) T(std::move(from));
         std::uint32_t expected = empty;
         // acq_rel [cell]; relaxed: a spoilt cell tells nothing more
-        if (cell.state.compare_exchange_strong(expected, full, acq_rel, relaxed)) [[likely]] {
-            return true;
-        }
-        const Destroy stored{cell.value()};
+        return cell.state.compare_exchange_strong(expected, full, acq_rel, relaxed);
+    }
+    static void take_back(Spot spot, std::optional<T>& again) {
+        const Destroy stored{spot.segment->cell[spot.cell].value()};
         again.reset();
         again.emplace(std::move(*stored.object));
-        return false;
     }
     /// Nothing comes into the cells of the next n numbers.
     static void abandon(Spot spot, std::size_t n) noexcept {
@@ -102,30 +109,32 @@ public:
         }
     }
 
-    /// Takes a permit, and calls `take(T&)` on the oldest value and destroys it. False: no permit, or closed.
-    /// `crowded`: the caller should give_way() when it has finished.
-    template <class Take>
-    HEDDLE_ALWAYS_INLINE bool try_pop(QueueCore& core, Take&& take, bool& crowded) {
-        Segment* segment = head_.load(acquire);          // acquire [link]
-        std::int64_t w = core.items.word.load(acquire);  // acquire [items]
-        while (w >= QueueCore::one && (w & QueueWord::closed) == 0) {
-            const std::uint32_t i = QueueWord::ahead(w, segment->first);
-            if (i >= cells) [[unlikely]] {
-                segment = advance(segment);
-                w = core.items.word.load(acquire);  // acquire [items]
-            } else if (core.items.word.compare_exchange_weak(w, QueueWord::drawn(w) - QueueCore::one, acq_rel,
-                                                             acquire)) {  // acq_rel [items]
-                crowded = QueueBackoff::crowded(&core, w, QueueWord::drawn(w) - QueueCore::one);
-                if (take_from(segment->cell[i], take) || pop(core, take)) [[likely]] {
-                    return true;
-                }
-                core.give_items_back(1);  // sealed meanwhile
-                return false;
-            }
-        }
-        return false;
+    /// Where to look for the number that a get draws later.
+    [[nodiscard]] Spot first() const noexcept { return {head_.load(acquire), 0}; }  // acquire [link]
+    /// `from` becomes the spot of the number in `w`, if that is in the same segment.
+    [[nodiscard]] HEDDLE_ALWAYS_INLINE static bool reach_at_once(Spot& from, std::int64_t w) noexcept {
+        from.cell = QueueWord::ahead(w, from.segment->first);
+        return from.cell < cells;
     }
-    /// The same with a permit taken. False: it is sealed, and nothing is left (`all`: or shut down at once).
+    /// With the spot's number drawn: moves its value out if it is there.
+    [[nodiscard]] HEDDLE_ALWAYS_INLINE static bool take_at_once(Spot spot,
+                                                                std::optional<T>& out) noexcept(nothrow) {
+        Cell& cell = spot.segment->cell[spot.cell];
+        if (cell.state.load(acquire) != full) [[unlikely]] {  // acquire [cell]
+            return false;
+        }
+        const Destroy stored{cell.value()};
+        out.emplace(std::move(*stored.object));
+        return true;
+    }
+    /// The same if it is not: takes it, or spoils the cell and draws again. False: it is sealed, and nothing
+    /// is left.
+    template <class Take>
+    HEDDLE_NOINLINE bool take_late(QueueCore& core, Spot spot, Take&& take) {
+        return take_from(spot.segment->cell[spot.cell], take) || pop(core, take);
+    }
+    /// With a permit taken: calls `take(T&)` on the oldest value and destroys it. False: it is sealed, and
+    /// nothing is left (`all`: or shut down at once).
     template <class Take>
     HEDDLE_NOINLINE bool pop(QueueCore& core, Take&& take, bool all = false) {
         Segment* segment = head_.load(acquire);          // acquire [link]

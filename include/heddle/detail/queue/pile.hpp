@@ -33,11 +33,6 @@ public:
             Container::rethrow_error();
         }
     }
-    /// Takes nothing: the permit is to be taken first.
-    template <class Take>
-    static bool try_pop(QueueCore&, Take&&, bool&) noexcept {
-        return false;
-    }
     /// With a permit taken. False: it is sealed, and nothing is left (`all`: or shut down at once).
     template <class Take>
     bool pop(QueueCore& core, Take&& take, bool all = false) {

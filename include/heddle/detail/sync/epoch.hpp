@@ -73,44 +73,57 @@ struct EpochSteps {
     static void collect(EpochRecord& record) noexcept { epoch_collect(record); }
 };
 
+/// Announces the present epoch.
+inline void epoch_announce(EpochRecord& record) noexcept {
+    const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
+    // acq_rel [pin]: either the scan sees this, or we see what preceded the scan.
+    record.state.exchange((e << 1) | 1, acq_rel);
+}
+
+/// A pin for a function that calls nothing, and so saves no registers: null if the thread has never had one.
+/// It ends with epoch_unpin(). Whoever retires something has an EpochPin.
+[[nodiscard]] HEDDLE_ALWAYS_INLINE EpochRecord* epoch_try_pin() noexcept {
+    EpochRecord* record = this_thread_epoch;
+    if (record != nullptr) [[likely]] {
+        const std::uint32_t outer = record->depth.load(relaxed);  // relaxed: owner writes
+        record->depth.store(outer + 1, relaxed);                  // relaxed: [revoke] has a barrier
+        if (outer == 0) {
+            compiler_barrier();                      // its part of [revoke]
+            if (record->state.load(relaxed) == 0) {  // relaxed: [revoke] has a barrier
+                epoch_announce(*record);
+            }
+        }
+    }
+    return record;
+}
+/// True: it was the outermost pin of the thread.
+HEDDLE_ALWAYS_INLINE bool epoch_unpin(EpochRecord& record) noexcept {
+    const std::uint32_t outer = record.depth.load(relaxed) - 1;  // relaxed: owner writes
+    if (outer == 0 && !record.stays) {
+        // release [pin]: our accesses end before the scan sees this; before depth, so that there is
+        // nothing to revoke
+        record.state.store(0, release);
+    }
+    record.depth.store(outer, release);  // release [revoke]: as above
+    return outer == 0;
+}
+
 /// While one exists on a thread, nothing retired after its construction is freed. Nests.
 template <class Rarely>
 class BasicEpochPin : Immovable {
 public:
-    BasicEpochPin() noexcept : record_(this_thread_epoch) {
+    BasicEpochPin() noexcept : record_(epoch_try_pin()) {
         if (record_ == nullptr) [[unlikely]] {
             record_ = Rarely::first();
-            return;
-        }
-        const std::uint32_t outer = record_->depth.load(relaxed);  // relaxed: owner writes
-        record_->depth.store(outer + 1, relaxed);                  // relaxed: [revoke] has a barrier
-        if (outer == 0) {
-            compiler_barrier();                       // its part of [revoke]
-            if (record_->state.load(relaxed) == 0) {  // relaxed: [revoke] has a barrier
-                announce(*record_);
-            }
         }
     }
     ~BasicEpochPin() noexcept {
-        const std::uint32_t outer = record_->depth.load(relaxed) - 1;  // relaxed: owner writes
-        if (outer == 0 && !record_->stays) {
-            // release [pin]: our accesses end before the scan sees this; before depth, so that there is
-            // nothing to revoke
-            record_->state.store(0, release);
-        }
-        record_->depth.store(outer, release);  // release [revoke]: as above
-        if (outer == 0 && record_->unsealed >= bag_size) [[unlikely]] {
+        if (epoch_unpin(*record_) && record_->unsealed >= bag_size) [[unlikely]] {
             Rarely::collect(*record_);
         }
     }
 
     static constexpr std::uint32_t bag_size = HEDDLE_EPOCH_BAG;
-
-    static void announce(EpochRecord& record) noexcept {
-        const std::uint64_t e = global_epoch.load(acquire);  // acquire [epoch]
-        // acq_rel [pin]: either the scan sees this, or we see what preceded the scan.
-        record.state.exchange((e << 1) | 1, acq_rel);
-    }
 
 private:
     EpochRecord* record_;
@@ -134,7 +147,7 @@ inline void epoch_refresh() noexcept {
     // relaxed: stale means a little later
     if (record != nullptr && record->state.load(relaxed) != ((global_epoch.load(relaxed) << 1) | 1) &&
         record->state.load(relaxed) != 0) [[unlikely]] {
-        EpochPin::announce(*record);
+        epoch_announce(*record);
     }
 }
 /// Takes the announcement back until the next pin.

@@ -50,6 +50,21 @@ void bounded() {
 }
 const Register r7{{"queue.bounded", "two put, two get, one place", bounded, 2, 0}};
 
+// Its get finds the items as its put has left them: nobody has been there, and yet somebody waits for the
+// place.
+void own_item() {
+    Queue<int> queue(1);
+    std::array<int, 2> got{};
+    parallel({[&] {
+                  put(queue, 1);
+                  got[0] = get(queue);
+              },
+              [&] { put(queue, 2); }, [&] { got[1] = get(queue); }});
+    balance(queue, {1, 2}, {got[0], got[1]});
+    all_places(queue);
+}
+const Register r29{{"queue.own_item", "one puts and gets, another waits for the place", own_item, 2, 0}};
+
 void cancelled_put() {
     Queue<int> queue(1);
     put(queue, 1);
