@@ -1,4 +1,5 @@
 #include <heddle/detail/queue/backoff.hpp>
+#include <heddle/detail/queue/word.hpp>
 
 #include <gtest/gtest.h>
 
@@ -30,7 +31,7 @@ public:
         for (int i = 0; i < n; ++i) {
             const std::int64_t was = word_.load();
             change(i);
-            crowded += QueueBackoff::crowded(this, was, word_.load()) ? 1 : 0;
+            crowded += backoff_.crowded(was, word_.load()) ? 1 : 0;
         }
         return crowded;
     }
@@ -44,19 +45,26 @@ public:
         }
         return most;
     }
-    void give_way() { QueueBackoff::give_way(this, word_); }
+    /// Ours, too, but so that it tells nothing about others.
+    void ours_unseen(int n) {
+        theirs(n);
+        backoff_.note(word_.load());
+    }
+    void give_way() { backoff_.give_way(word_); }
+    /// To another thread, which works for about two rounds.
     void give_way_to_one_that_works() {
-        const std::int64_t before = word_.load();
-        std::atomic<bool> stop{false};
+        word_.store(QueueWord::initial(100));
+        backoff_.note(word_.load());
+        std::atomic<bool> go{false};
         std::thread other([&] {
-            while (!stop.load()) {
-                word_.fetch_add(10 * QueueWord::unit);  // ten puts
+            go.store(true);
+            for (int i = 0; i < 300; ++i) {
+                word_.fetch_add(100 * QueueWord::unit);  // a hundred puts
             }
         });
-        while (word_.load() == before) {
+        while (!go.load()) {
         }
         give_way();
-        stop.store(true);
         other.join();
     }
 
@@ -66,6 +74,7 @@ private:
         word_.store(i % 2 == 0 ? w + QueueWord::unit : QueueWord::drawn(w) - QueueWord::unit);
     }
     std::atomic<std::int64_t> word_{QueueWord::initial(100)};
+    QueueBackoff backoff_;
 };
 
 /// On a thread that has used no queue before.
@@ -115,21 +124,39 @@ TEST(QueueBackoff, WhoHasMadeManyInARowGivesWayLater) {
     });
 }
 
-TEST(QueueBackoff, EachQueueIsKnownByItself) {
+TEST(QueueBackoff, WhatTellsNothingAboutOthersDoesNotCount) {
     on_a_new_thread([] {
-        std::array<Turns, 1000>
-            queues{};  // more than a thread remembers, so that they take each other's places
-        for (int i = 0; i < 10; ++i) {
+        Turns turns;
+        for (int i = 0; i < 1000; ++i) {
+            turns.ours_unseen(1);
+            EXPECT_EQ(turns.ours(1), 0);
+        }
+    });
+}
+
+TEST(QueueBackoff, EachOfSixteenQueuesIsKnownByItself) {
+    on_a_new_thread([] {
+        std::array<Turns, 16> queues{};
+        for (int i = 0; i < 3; ++i) {
             for (Turns& turns : queues) {
+                turns.ours(i == 0 ? 1 : 0);
                 turns.theirs(1);
                 EXPECT_EQ(turns.ours(1), 0);
             }
         }
         for (Turns& turns : queues) {
-            turns.ours(1);
-            const int needed = turns.close_together_until_crowded(100);
-            EXPECT_GE(needed, 4);
-            EXPECT_LE(needed, 5) << "one more where the word is by chance that of the queue before it";
+            EXPECT_EQ(turns.close_together_until_crowded(100), 1);
+        }
+    });
+}
+
+TEST(QueueBackoff, AQueueInThePlaceOfAnotherIsNotTakenForIt) {
+    on_a_new_thread([] {
+        std::array<Turns, 1000> queues{};
+        for (int i = 0; i < 1000; ++i) {
+            queues[static_cast<std::size_t>(i)].theirs(
+                2 * (i / 16));  // one operation of ours, and one of others, on
+            EXPECT_EQ(queues[static_cast<std::size_t>(i)].ours(1), 0);
         }
     });
 }
@@ -157,14 +184,21 @@ TEST(QueueBackoff, OfUseItIsDoneAgainUntilItIsTheTurnOfAnother) {
     on_a_new_thread([] {
         Turns turns;
         turns.ours(1);
-        for (int of_use = 0, needed = 0; needed != 64 + 4;) {
+        int of_use = 0;
+        int again_at_once = 0;
+        for (int tries = 0;; ++tries) {
+            ASSERT_LT(tries, 100'000) << "the other thread never has a core";
             turns.give_way_to_one_that_works();
-            turns.theirs(100);  // since then
-            turns.ours(1);
-            needed = turns.close_together_until_crowded(20'000);
-            of_use += needed == 4 ? 1 : 0;  // else the other one had no core
+            const int needed = turns.close_together_until_crowded(20'000);
+            // The first one is far away where the other thread has worked longer.
+            again_at_once += needed == 1 ? 1 : 0;
+            of_use += needed == 1 || needed == 1 + 4 ? 1 : 0;
+            if (of_use == 63 && (needed == 64 + 4 || needed == 1 + 64 + 4)) {
+                break;
+            }
             ASSERT_LT(of_use, 64);
         }
+        EXPECT_GT(again_at_once, 0);
     });
 }
 

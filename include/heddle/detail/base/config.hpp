@@ -36,8 +36,6 @@
 /// A hot step made of many small functions: all of them are compiled into it.
 #define HEDDLE_FLATTEN __attribute__((flatten))
 #define HEDDLE_ALWAYS_INLINE inline __attribute__((always_inline))
-/// The same behind the parameters of a closure.
-#define HEDDLE_INLINE_CLOSURE __attribute__((always_inline))
 #define HEDDLE_LIKELY(x) __builtin_expect(static_cast<bool>(x), 1)
 #define HEDDLE_UNLIKELY(x) __builtin_expect(static_cast<bool>(x), 0)
 

@@ -2,6 +2,8 @@
 
 #include <heddle/detail/queue/core.hpp>
 #include <heddle/detail/queue/give_back.hpp>
+#include <heddle/detail/queue/word.hpp>
+#include <heddle/detail/sync/epoch.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -32,11 +34,10 @@ public:
             if (EpochRecord* pin = epoch_try_pin(); pin != nullptr) [[likely]] {
                 Spot spot = container_.spot();
                 std::int64_t w = slots.word.load(acquire);  // acquire [slots]
-                while (w >= slot_cost && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w)) {
-                    if (slots.word.compare_exchange_weak(w, QueueWord::drawn(w) - slot_cost, acq_rel,
-                                                         acquire)) {  // acq_rel [slots]
-                        return put_at_once(*pin, spot, value);
-                    }
+                if (w >= slot_cost && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w) &&
+                    slots.word.compare_exchange_strong(w, QueueWord::drawn(w) - slot_cost, acq_rel,
+                                                       acquire)) {  // acq_rel [slots]
+                    return put_at_once(*pin, spot, value);
                 }
                 epoch_unpin(*pin);
             }
@@ -96,11 +97,10 @@ public:
             if (EpochRecord* pin = epoch_try_pin(); pin != nullptr) [[likely]] {
                 Spot spot = container_.first();
                 std::int64_t w = items.word.load(acquire);  // acquire [items]
-                while (w >= one && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w)) {
-                    if (items.word.compare_exchange_weak(w, drawn_with_item(w), acq_rel,
-                                                         acquire)) {  // acq_rel [items]
-                        return get_at_once(*pin, spot, w, out);
-                    }
+                if (w >= one && (w & QueueWord::closed) == 0 && Container::reach_at_once(spot, w) &&
+                    items.word.compare_exchange_strong(w, drawn_with_item(w), acq_rel,
+                                                       acquire)) {  // acq_rel [items]
+                    return get_at_once(*pin, spot, w, out);
                 }
                 epoch_unpin(*pin);
             }
@@ -177,7 +177,7 @@ private:
             return put_late(pin, spot, value);
         }
         const std::int64_t old = items.word.fetch_add(one, acq_rel);  // acq_rel [items]
-        if (old < 0 || !QueueBackoff::alone(this, old, old + one)) [[unlikely]] {
+        if (old < 0 || !backoff.alone(old, old + one)) [[unlikely]] {
             return end_put_slowly(pin, old);
         }
         epoch_unpin(pin);
@@ -206,7 +206,7 @@ private:
             return get_late(pin, spot, out);
         }
         const std::int64_t old = bounded() ? slots.word.fetch_add(one, acq_rel) : 0;  // acq_rel [slots]
-        if (old < 0 || !QueueBackoff::alone(this, w, drawn_with_item(w))) [[unlikely]] {
+        if (old < 0 || !backoff.alone(w, drawn_with_item(w))) [[unlikely]] {
             return end_get_slowly(pin, old, w);
         }
         epoch_unpin(pin);

@@ -110,6 +110,7 @@ public:
     EventWord closed_event;
     const std::int64_t slot_cost;  // what a put takes off `slots`: nothing if there is no limit
     const std::ptrdiff_t limit;
+    const QueueBackoff backoff;
 
 protected:
     ~QueueCore() = default;
@@ -121,8 +122,10 @@ protected:
     }
     /// At the end of an operation that changed the word of the items.
     void give_way_if_crowded(std::int64_t was, std::int64_t now) const noexcept {
-        if (QueueBackoff::crowded(this, was, now)) [[unlikely]] {
-            QueueBackoff::give_way(this, items.word);
+        if (was < 0) {
+            backoff.note(now);  // who waits for items, perhaps on this thread, does not wait for this word
+        } else if (backoff.crowded(was, now)) [[unlikely]] {
+            backoff.give_way(items.word);
         }
     }
     /// One item has been dropped.

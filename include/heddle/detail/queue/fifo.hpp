@@ -149,6 +149,7 @@ public:
                 w = core.items.word.load(acquire);  // acquire [items]
             } else if (core.items.word.compare_exchange_weak(w, QueueWord::drawn(w), acq_rel,
                                                              acquire)) {  // acq_rel [items]
+                core.backoff.note(QueueWord::drawn(w));
                 if (take_from(segment->cell[i], take)) {
                     return true;
                 }

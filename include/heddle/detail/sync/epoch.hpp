@@ -10,7 +10,8 @@
 //
 // An object that lock-free readers may still be looking at is retire()d instead of deleted; it is deleted
 // when every EpochPin that was open at that moment has closed. Pins are short: library code only, no user
-// code, no system call. Foreign threads register themselves at their first pin.
+// code but moving values, no system call but the clock's where that is one. Foreign threads register
+// themselves at their first pin.
 //
 // A thread announces itself before its first pin: from then on nothing that is retired is freed. Foreign
 // threads take that back at the end of the pin. Workers stay announced, so that their pins cost no RMW; they
@@ -81,7 +82,7 @@ inline void epoch_announce(EpochRecord& record) noexcept {
 }
 
 /// A pin for a function that calls nothing, and so saves no registers: null if the thread has never had one.
-/// It ends with epoch_unpin(). Whoever retires something has an EpochPin.
+/// It ends with epoch_unpin(). Whoever retires something has an EpochPin, which tries to free it later.
 [[nodiscard]] HEDDLE_ALWAYS_INLINE EpochRecord* epoch_try_pin() noexcept {
     EpochRecord* record = this_thread_epoch;
     if (record != nullptr) [[likely]] {
