@@ -193,6 +193,7 @@ HEDDLE_ALWAYS_INLINE void Worker::drive(std::coroutine_handle<> next) {
         if (finish != nullptr) {
             end_root();
         }
+        ForkScope* scope = scope_in_line(current);
         if (scope == nullptr) {
             return;
         }

@@ -59,7 +59,6 @@ std::coroutine_handle<> ForkScope::start(std::coroutine_handle<> frame) {
     WorkerContext& worker = *this_worker;
     parent_ = frame.address();
     owner_ = worker.current;
-    outer_ = worker.scope;
     // Without children: one less than none is more than any room.
     if (!worker.forks.has_room(children.size() - 1) || ready_work_waits(worker)) [[unlikely]] {
         return start_slowly(worker);
@@ -79,12 +78,11 @@ std::coroutine_handle<> ForkScope::start_slowly(WorkerContext& worker) {
 }
 
 inline std::coroutine_handle<> ForkScope::start_in_line(WorkerContext& worker) noexcept {
-    worker.scope = this;
     ForkChild* const first = children.data();
     on_deque = static_cast<std::uint32_t>(children.size() - 1);
     ForkChild* next = first + on_deque;
     const bool was_empty = worker.forks.push_reserved(on_deque, [&next] { return next--; });
-    worker.current = Running(first);
+    worker.current = Running::in_line(first);
     // With children in the deque before, nobody has gone to sleep since: who looks into it last, stays awake.
     if (was_empty) [[unlikely]] {
         tell_of_forks(worker);
@@ -123,7 +121,7 @@ inline bool ForkScope::starts(const ForkChild* child) noexcept {
 
 inline std::coroutine_handle<> ForkScope::run_in_line(WorkerContext& worker, ForkChild& child) noexcept {
     --on_deque;
-    worker.current = Running(&child);
+    worker.current = Running::in_line(&child);
     return child.code();
 }
 
@@ -132,7 +130,6 @@ std::coroutine_handle<> ForkScope::next_in_line(WorkerContext& worker) noexcept 
         ForkChild* const child = worker.forks.pop();
         return starts(child) ? run_in_line(worker, *child) : not_in_line(worker, child);
     }
-    worker.scope = outer_;
     worker.current = owner_;
     if (away != 0 || ready_work_waits(worker)) [[unlikely]] {
         return go_on_later();
@@ -251,7 +248,7 @@ std::coroutine_handle<> fork_adopt(WorkerContext& thief, ForkChild& child) noexc
     if ((child.control.load(relaxed) & ForkChild::cancel_bit) != 0 && !child.starts_anyway()) {
         return fork_skip(child);
     }
-    thief.current = Running(&child);
+    thief.current = Running::stolen(&child);
     return child.code();
 }
 

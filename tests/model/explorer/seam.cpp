@@ -89,10 +89,11 @@ void drive(std::coroutine_handle<> next) {
             std::exchange(me.finish, nullptr)(control, me.finished_frame);
             control.drop_ref(TaskControl::runtime_ref);
         }
-        if (me.scope == nullptr) {
+        detail::ForkScope* scope = detail::scope_in_line(me.current);
+        if (scope == nullptr) {
             return;
         }
-        next = me.scope->next_in_line(me);
+        next = scope->next_in_line(me);
     }
 }
 

@@ -135,13 +135,18 @@ private:
     static std::coroutine_handle<> on_wake_parent(WakeHook& hook) noexcept;
 
     Atomic<std::uint32_t> happened_{0};
-    ForkScope* outer_;  // this and the next two: from start() on
-    Running owner_;
+    Running owner_;  // this and the next one: from start() on
     void* parent_;
     union {
         Suspension suspension_;  // from park() on
     };
 };
+
+/// When `running` has left this worker: the gather that goes on here, the innermost whose children run in
+/// line. It is still there, because only this worker comes to the end of its line.
+[[nodiscard]] inline ForkScope* scope_in_line(Running running) noexcept {
+    return running.is_in_line() ? running.child()->scope : nullptr;
+}
 
 /// At a child's final suspension, or when it will not be started: what to run next.
 [[nodiscard]] std::coroutine_handle<> fork_finished_slowly(ForkChild& child, bool failed) noexcept;

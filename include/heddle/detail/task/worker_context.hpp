@@ -10,29 +10,36 @@
 namespace heddle::detail {
 
 struct ForkChild;
-struct ForkScope;
 
-/// Who runs: a task's control block, or a forked child that has none yet (tag 1).
+/// Who runs: a task's control block, or a forked child that has none yet: in line on its parent's worker, or
+/// on a thief's.
 class Running {
 public:
     Running() noexcept = default;  // of none with {}, else undefined
     explicit Running(TaskControl* control) noexcept : bits_(reinterpret_cast<std::uintptr_t>(control)) {}
-    explicit Running(ForkChild* child) noexcept : bits_(reinterpret_cast<std::uintptr_t>(child) | 1U) {}
-    [[nodiscard]] bool is_child() const noexcept { return (bits_ & 1U) != 0; }
+    static Running in_line(ForkChild* child) noexcept { return {child, child_tag}; }
+    static Running stolen(ForkChild* child) noexcept { return {child, child_tag | stolen_tag}; }
+
+    [[nodiscard]] bool is_child() const noexcept { return (bits_ & child_tag) != 0; }
+    [[nodiscard]] bool is_in_line() const noexcept { return (bits_ & (child_tag | stolen_tag)) == child_tag; }
     [[nodiscard]] TaskControl* control() const noexcept { return reinterpret_cast<TaskControl*>(bits_); }
     [[nodiscard]] ForkChild* child() const noexcept {
-        return reinterpret_cast<ForkChild*>(bits_ & ~std::uintptr_t{1});
+        return reinterpret_cast<ForkChild*>(bits_ & ~(child_tag | stolen_tag));
     }
 
 private:
+    static constexpr std::uintptr_t child_tag = 1;
+    static constexpr std::uintptr_t stolen_tag = 2;
+    Running(ForkChild* child, std::uintptr_t tags) noexcept
+        : bits_(reinterpret_cast<std::uintptr_t>(child) | tags) {}
+
     std::uintptr_t bits_;
 };
 
 /// The part of a worker that tasks deal with. One per worker thread, touched by that thread only (thieves
 /// use the deque).
 struct WorkerContext : Immovable {
-    Running current{};           // whose code runs on this thread now
-    ForkScope* scope = nullptr;  // innermost gather whose children run in line here
+    Running current{};  // whose code runs on this thread now
     Scheduler* scheduler = nullptr;
 
     // Left by a root frame at its final suspension: the loop has it moved out, freed and completed.
