@@ -58,7 +58,16 @@ constinit thread_local std::array<std::int64_t, QueueBackoff::places> QueueBacko
 
 std::uint32_t QueueBackoff::next_place() noexcept {
     static_assert(places == turns_of.size());
-    return queues_made++ % places;
+    // Threads begin at different places, and share no counter.
+    const auto thread = static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(&queues_made) / 4096);
+    return (7 * thread + queues_made++) % places;
+}
+
+void QueueBackoff::note(std::int64_t now) const noexcept {
+    seen[place_] = now;
+    if (Turns& mine = turns_of[place_]; mine.queue == this) {
+        mine.since = now;
+    }
 }
 
 bool QueueBackoff::others_came(std::int64_t was, std::int64_t now) const noexcept {

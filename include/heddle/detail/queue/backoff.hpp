@@ -40,14 +40,14 @@ public:
         return !alone(was, now) && others_came(was, now);
     }
     /// After an operation of this thread that tells nothing about others.
-    void note(std::int64_t now) const noexcept { seen[place_] = now; }
+    void note(std::int64_t now) const noexcept;
     /// Lets others work on the queue's word, as long as they make good use of it: some microseconds.
     HEDDLE_COLD void give_way(const Atomic<std::int64_t>& word) const noexcept;
 
 private:
     static constexpr std::size_t places = 16;  // queues that a thread remembers
 
-    /// A thread's queues have different places, as long as there are no more of them.
+    /// Queues made one after another have different places; those of different threads, mostly.
     static std::uint32_t next_place() noexcept;
     HEDDLE_NOINLINE bool others_came(std::int64_t was, std::int64_t now) const noexcept;
 
