@@ -115,7 +115,7 @@ private:
 
     void use(Array* array, std::int64_t top) noexcept {
         array_ = array;
-        slots_ = array->slots;
+        slots_ = array->slots;  // NOLINT(clang-analyzer-core.uninitialized.Assign): make_array() sets it
         mask_ = array->size - 1;
         limit_ = top + array->size;
     }
