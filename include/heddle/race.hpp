@@ -28,6 +28,16 @@ namespace detail {
 struct RaceState {
     Watch watch;
     Atomic<std::size_t> winner{none};
+
+    /// `task`: what the helper waits for, or null if that is a coroutine, which must not start once
+    /// cancelled.
+    void add(Coro<void> helper, const ControlRef& task) {
+        if (task) {
+            watch.add_for_task(std::move(helper));
+        } else {
+            watch.add(std::move(helper));
+        }
+    }
     static constexpr std::size_t none = SIZE_MAX;
 
     /// True for the first to finish, whose result counts; ends the others.
@@ -98,7 +108,8 @@ Coro<std::variant<OrMonostate<Ts>...>> race_tuple(std::tuple<Coro<Ts>...> compet
     RaceState state;
     std::tuple<std::optional<Stored<Ts>>...> results;
     std::exception_ptr error;
-    (state.watch.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error)),
+    state.watch.reserve(sizeof...(Ts));
+    (state.add(compete(std::move(std::get<I>(competitors)), I, state, std::get<I>(results), error), tasks[I]),
      ...);
     const bool undisturbed = co_await state.watch;
     const std::exception_ptr cancelled = co_await Coro(end_losers(tasks));
@@ -118,8 +129,10 @@ Coro<RaceResult<OrMonostate<T>>> race_vector(std::vector<Coro<T>> competitors,
     RaceState state;
     std::vector<std::optional<Stored<T>>> results(competitors.size());
     std::exception_ptr error;
+    state.watch.reserve(competitors.size());
     for (std::size_t i = 0; i < competitors.size(); ++i) {
-        state.watch.add(compete(std::move(competitors[i]), i, state, results[i], error));
+        state.add(compete(std::move(competitors[i]), i, state, results[i], error),
+                  tasks.empty() ? ControlRef() : tasks[i]);
     }
     const bool undisturbed = co_await state.watch;
     const std::exception_ptr cancelled = co_await Coro(end_losers(tasks));

@@ -3,6 +3,7 @@
 #include <heddle/detail/structure/many_children.hpp>
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <memory>
 #include <span>
@@ -40,7 +41,13 @@ private:
 /// have been cancelled and have ended all the same).
 class Watch : Immovable {
 public:
+    void reserve(std::size_t helpers) { children_.reserve(helpers); }
     void add(Coro<void> helper) { children_.push_back(std::move(helper)); }
+    /// One that starts even if it was cancelled before, to pass that on to a Task. After reserve() for all.
+    void add_for_task(Coro<void> helper) {
+        // relaxed: not shared yet
+        children_.push_back(std::move(helper)).control.store(ForkChild::starts_anyway_bit, relaxed);
+    }
     /// From a helper: cancels the other helpers; unless the task was asked to stop, for then they have been
     /// cancelled, and a second request would only hit them while they clean up.
     void stop() noexcept {
